@@ -1,0 +1,5 @@
+"""The OpenAI-compatible addresses and ``/generate``."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

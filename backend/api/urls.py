@@ -1,0 +1,21 @@
+"""Every HTTP address but the admin's."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from backend.api import health, pages
+from backend.api.session import SessionView
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/session", SessionView.as_view(), name="session"),
+    path("api/v1/", include("backend.curation.urls")),
+    path("api/v1/", include("backend.training.urls")),
+    path("api/v1/", include("backend.serving.urls")),
+    path("api/v1/", include("backend.chat.urls")),
+    path("", include("backend.api.openai_urls")),
+    re_path(r"^(?:|signin/?|(?:chat|studio)(?:/.*)?)$", pages.vue_shell, name="pages"),
+]

@@ -1,0 +1,26 @@
+"""Cursor pagination: stable under inserts, and the 10,000th page costs what the first does."""
+
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+
+class Cursor(CursorPagination):
+    """``?cursor=`` and ``?page_size=`` (1–200, default 50); the answer is ``{results, next}``."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering = ("-created_at", "-id")
+
+    def get_paginated_response(self, data: object) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
+        return {
+            "type": "object",
+            "required": ["results", "next"],
+            "properties": {
+                "results": schema,
+                "next": {"type": "string", "nullable": True, "format": "uri"},
+            },
+        }

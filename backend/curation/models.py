@@ -1,0 +1,183 @@
+"""Records, their revisions, and the frozen versions that a run trains on."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from backend.common.models import BaseModel, TransitionQuerySet
+
+
+class Record(BaseModel):
+    """One question with its answer, as it stands now; ``Revision`` keeps every earlier form."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        IN_REVIEW = "in_review", _("in review")
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+        ARCHIVED = "archived", _("archived")
+
+    class Language(models.TextChoices):
+        CHINESE = "zh", _("Chinese")
+        ENGLISH = "en", _("English")
+
+    class Source(models.TextChoices):
+        WRITTEN = "written", _("written here")
+        IMPORTED = "imported", _("imported")
+        FEEDBACK = "feedback", _("from feedback")
+
+    state_field = "status"
+    # Editing an approved or rejected record brings it back to draft: only what was
+    # reviewed as it stands can be trained.
+    transitions: ClassVar[dict[str, frozenset[str]]] = {
+        Status.DRAFT: frozenset({Status.IN_REVIEW, Status.APPROVED, Status.ARCHIVED}),
+        Status.IN_REVIEW: frozenset(
+            {Status.DRAFT, Status.APPROVED, Status.REJECTED, Status.ARCHIVED}
+        ),
+        Status.APPROVED: frozenset({Status.DRAFT, Status.ARCHIVED}),
+        Status.REJECTED: frozenset({Status.DRAFT, Status.IN_REVIEW, Status.ARCHIVED}),
+        Status.ARCHIVED: frozenset({Status.DRAFT}),
+    }
+
+    instruction = models.TextField(_("question"), max_length=20_000)
+    input = models.TextField(_("context of the question"), blank=True, max_length=20_000)
+    output = models.TextField(_("answer"), max_length=40_000)
+    system = models.TextField(
+        _("system prompt"),
+        blank=True,
+        max_length=8000,
+        help_text=_("Replaces the assistant's system prompt for this record only."),
+    )
+    history = models.JSONField(_("earlier turns"), default=list, blank=True)  # [[user, assistant]]
+    phrasings = models.JSONField(
+        _("other phrasings"), default=list, blank=True, help_text=_("One per line; each trains.")
+    )
+    tags = ArrayField(
+        models.CharField(max_length=60), verbose_name=_("tags"), default=list, blank=True
+    )
+    language = models.CharField(_("language"), max_length=2, choices=Language.choices)
+    source = models.CharField(
+        _("source"), max_length=10, choices=Source.choices, default=Source.WRITTEN
+    )
+    source_detail = models.CharField(_("where from"), max_length=300, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("author"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="records_written",
+    )
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("reviewer"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="records_reviewed",
+    )
+    review_note = models.CharField(_("reason"), max_length=500, blank=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.DRAFT
+    )
+    golden = models.BooleanField(
+        _("golden"), default=False, help_text=_("Kept out of training; asked in every evaluation.")
+    )
+    revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
+    # ml.formats.question_key of instruction and input: equal keys are the same question.
+    question_key = models.CharField(max_length=64, editable=False, db_index=True)
+
+    objects = TransitionQuerySet["Record"].as_manager()
+
+    class Meta:
+        verbose_name = _("record")
+        verbose_name_plural = _("records")
+        ordering = ("-created_at", "-id")
+        indexes = (
+            models.Index(fields=["status", "-created_at"]),
+            GinIndex(fields=["tags"]),
+        )
+
+    def __str__(self) -> str:
+        return self.instruction[:80]
+
+
+class Revision(BaseModel):
+    """One form that a record had: immutable. ``content`` holds the fields that train."""
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField(_("revision"))
+    content = models.JSONField(_("content"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("author"), null=True, on_delete=models.SET_NULL
+    )
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(fields=["record", "number"], name="revision_number_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.record_id} r{self.number}"
+
+
+class DatasetVersion(BaseModel):
+    """An immutable list of (record, revision) with its split and hash."""
+
+    number = models.PositiveIntegerField(_("number"), unique=True)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+    # SHA-256 of the canonical JSONL of train, validation and golden rows, in order.
+    sha256 = models.CharField(max_length=64)
+    counts = models.JSONField(default=dict)  # {train, validation, golden, dropped}: records
+    validation_share = models.FloatField(
+        _("validation share"),
+        default=0.1,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("frozen by"), null=True, on_delete=models.SET_NULL
+    )
+
+    class Meta:
+        verbose_name = _("dataset version")
+        verbose_name_plural = _("dataset versions")
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+
+class DatasetVersionItem(models.Model):
+    """One record's place in a version."""
+
+    class Split(models.TextChoices):
+        TRAIN = "train", _("training")
+        VALIDATION = "validation", _("validation")
+        GOLDEN = "golden", _("golden")
+        DROPPED = "dropped", _("dropped")
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="items")
+    record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="version_items")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="version_items")
+    split = models.CharField(max_length=10, choices=Split.choices)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("item")
+        verbose_name_plural = _("items")
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=["version", "record"], name="record_once_per_version"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.split}"

@@ -1,0 +1,45 @@
+"""What is live, and why."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from backend.assistants.models import Assistant
+from backend.common.models import BaseModel
+from backend.training.models import Adapter
+
+
+class Deployment(BaseModel):
+    """One switch of what answers for an assistant; the newest one is in production.
+
+    ``adapter`` empty means the base model alone.
+    """
+
+    class Action(models.TextChoices):
+        PROMOTE = "promote", _("promoted")
+        ROLLBACK = "rollback", _("rolled back")
+
+    assistant = models.ForeignKey(Assistant, on_delete=models.CASCADE, related_name="deployments")
+    adapter = models.ForeignKey(Adapter, null=True, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=10, choices=Action.choices)
+    # The deployment that this one replaced. A rollback steps back along it, so that a second
+    # rollback goes one further and not forth again.
+    previous = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    is_current = models.BooleanField(default=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    override_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("deployment")
+        verbose_name_plural = _("deployments")
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["assistant"],
+                condition=models.Q(is_current=True),
+                name="one_deployment_in_production",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.assistant_id} {self.action} {self.adapter_id}"
