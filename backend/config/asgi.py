@@ -1,8 +1,12 @@
 """The web process: HTTP through Django, sockets through Channels."""
 
 import os
+from typing import TYPE_CHECKING, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -17,7 +21,9 @@ from backend.config.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(http_application),
-        "websocket": SameOriginSocket(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "http": BodyLimit(cast("ASGI3Application", http_application)),
+        "websocket": SameOriginSocket(
+            cast("ASGI3Application", AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+        ),
     }
 )

@@ -1,7 +1,17 @@
 """Socket addresses: there is one, a socket per tab."""
 
+from typing import TYPE_CHECKING, cast
+
 from django.urls import path
 
 from backend.chat.consumers import TabConsumer
 
-websocket_urlpatterns = [path("ws/", TabConsumer.as_asgi())]
+if TYPE_CHECKING:
+    from typing import Any
+
+    from channels.routing import _ExtendedURLPattern
+
+websocket_urlpatterns = [
+    # django-stubs knows views only; Channels' router takes ASGI applications.
+    cast("_ExtendedURLPattern", path("ws/", cast("Any", TabConsumer.as_asgi()))),
+]
