@@ -9,9 +9,9 @@ from backend.chat.consumers import TabConsumer
 if TYPE_CHECKING:
     from typing import Any
 
-    from channels.routing import _ExtendedURLPattern
+    from channels.routing import URLRouter, _ExtendedURLPattern
 
-websocket_urlpatterns = [
+websocket_urlpatterns: "list[_ExtendedURLPattern | URLRouter]" = [
     # django-stubs knows views only; Channels' router takes ASGI applications.
     cast("_ExtendedURLPattern", path("ws/", cast("Any", TabConsumer.as_asgi()))),
 ]
