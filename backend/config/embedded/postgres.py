@@ -173,9 +173,12 @@ def wait_until_ready(cluster: Cluster, *, timeout_s: float) -> None:
 def create_database(cluster: Cluster) -> None:
     """The database and its extension; test databases get the extension from the template."""
     enable_vectors(cluster, "template1")
-    with psycopg.connect(cluster.database_url("postgres"), autocommit=True) as connection:
-        with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
+    with (
+        psycopg.connect(cluster.database_url("postgres"), autocommit=True) as connection,
+        contextlib.suppress(psycopg.errors.DuplicateDatabase),
+    ):
+        connection.execute(create)
 
 
 def enable_vectors(cluster: Cluster, database: str) -> None:
@@ -193,8 +196,7 @@ def run(cluster: Cluster, program: str, *arguments: str) -> str:
         group=account.gid if account else None,
         extra_groups=[] if account else None,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
