@@ -1,0 +1,36 @@
+"""The sentences with which a file or a row is refused; knows nothing of how they are read."""
+
+from collections.abc import Mapping
+
+MESSAGES: Mapping[str, str] = {
+    # the whole file
+    "empty_file": "The file is empty.",
+    "not_utf8": "The file is not UTF-8 text (byte %(byte)s cannot be read).",
+    "json_syntax": "Not valid JSON at line %(line)s, column %(column)s: %(problem)s.",
+    "nested_too_deeply": "The JSON is nested too deeply.",
+    "not_a_list": "The file must hold a list of records, or one record on each line.",
+    "unknown_format": "Files of the kind “%(kind)s” cannot be read; use alpaca JSON or JSON lines.",
+    # one row
+    "not_an_object": "The row is not an object with instruction and output.",
+    "conversation": "The row holds a conversation; only alpaca rows can be read.",
+    "question_missing": "The question is missing.",
+    "answer_missing": "The answer is missing.",
+    "not_text": "“%(field)s” must be text.",
+    "not_a_list_of_texts": "“%(field)s” must be a list of texts.",
+    "bad_history": "“history” must be a list of [question, answer] pairs of texts.",
+    "bad_language": "“language” must be zh or en.",
+    "bad_golden": "“golden” must be true or false.",
+    "too_long": "“%(field)s” is longer than %(limit)s characters.",
+    "too_many": "“%(field)s” holds more than %(limit)s entries.",
+    "nul_character": "“%(field)s” holds a NUL character.",
+    "broken_character": "“%(field)s” holds half of a character (a lone surrogate).",
+}
+
+
+class FormatError(ValueError):
+    """Why a file or a row cannot be read, as one sentence for people."""
+
+    def __init__(self, code: str, **params: str | int) -> None:
+        self.code = code
+        self.params = params
+        super().__init__(MESSAGES[code] % params)

@@ -1,0 +1,148 @@
+"""Bytes of an alpaca JSON or JSON lines file -> canonical records, row by row."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from ml.formats.errors import FormatError
+from ml.formats.rows import RecordFields, fields_from_row
+
+
+@dataclass(frozen=True)
+class ParsedRow:
+    """One row of a file: its fields, or the problem that keeps it out.
+
+    ``number`` counts list entries from 1, and in a JSON lines file the lines of the file.
+    """
+
+    number: int
+    fields: RecordFields | None = None
+    problem: FormatError | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the row is refused, in English; None where it is not."""
+        return None if self.problem is None else str(self.problem)
+
+
+def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list[ParsedRow]:
+    """Every row of an alpaca file, in order; a bad row carries its problem.
+
+    Args:
+        data: UTF-8 (with or without a byte-order mark), UTF-16 with one, or GB18030.
+        filename: decides by its ending where ``format`` does not.
+        format: ``alpaca``, ``jsonl`` or None to find out.
+
+    Raises:
+        FormatError: the file as a whole cannot be read.
+    """
+    suffix = PurePath(filename).suffix.lower()
+    if format not in {None, "alpaca", "jsonl"}:
+        raise FormatError("unknown_format", kind=str(format))
+    if format is None and suffix not in {"", ".json", ".jsonl", ".ndjson", ".txt"}:
+        raise FormatError("unknown_format", kind=suffix)
+    text = decode_text(data)
+    if not text.strip():
+        raise FormatError("empty_file")
+    if format == "jsonl" or suffix in {".jsonl", ".ndjson"}:
+        return _parse_lines(text)
+    try:
+        value = load_json(text)
+    except FormatError as error:
+        if _is_lines(text, error):
+            return _parse_lines(text)
+        raise
+    if isinstance(value, dict) and value.keys() & {"instruction", "output"}:
+        value = [value]
+    if not isinstance(value, list):
+        raise FormatError("not_a_list")
+    return [_parsed(number, row) for number, row in enumerate(value, start=1)]
+
+
+def _is_lines(text: str, error: FormatError) -> bool:
+    """Whether the mistake is only that a second object starts on a line of its own."""
+    if error.params.get("problem") != "Extra data":
+        return False
+    line, column = int(error.params["line"]), int(error.params["column"])
+    start = text.split("\n")[line - 1]
+    return not start[: column - 1].strip() and start[column - 1] == "{"
+
+
+def _parse_lines(text: str) -> list[ParsedRow]:
+    rows = []
+    # Not splitlines(): U+2028 and its kin are ordinary characters inside a JSON string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_parsed(number, load_json(line, first_line=number)))
+        except FormatError as error:
+            rows.append(ParsedRow(number, problem=error))
+    return rows
+
+
+def _parsed(number: int, row: object) -> ParsedRow:
+    try:
+        return ParsedRow(number, fields=fields_from_row(row))
+    except FormatError as error:
+        return ParsedRow(number, problem=error)
+
+
+def decode_text(data: bytes) -> str:
+    """The file's text without byte-order mark.
+
+    Raises:
+        FormatError: neither UTF-8, nor UTF-16 with its mark, nor plainly GB18030.
+    """
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        text = None if encoding == "utf-16" else _decode_gb18030(data)
+        if text is None:
+            raise FormatError("not_utf8", byte=error.start + 1) from error
+        return text
+
+
+def _decode_gb18030(data: bytes) -> str | None:
+    """The text, where it is surely GB18030: damaged UTF-8 would decode to nonsense as well."""
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    as_utf8 = [c for c in data.decode(errors="replace") if ord(c) > 127]
+    if as_utf8.count("\N{REPLACEMENT CHARACTER}") * 2 < len(as_utf8):
+        return None
+    foreign = [c for c in text if ord(c) > 127]
+    everyday = sum(bool(c.encode("gb2312", errors="ignore")) for c in foreign)
+    return text if everyday >= 0.9 * len(foreign) else None
+
+
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>NaN|-?Infinity)', re.DOTALL)
+
+
+def load_json(text: str, *, first_line: int = 1) -> Any:  # Any: it is whatever JSON holds
+    """The value of a JSON text as the standard has it: NaN and Infinity are refused.
+
+    Raises:
+        FormatError: with line (counted from ``first_line``) and column of the mistake.
+    """
+
+    def refuse_constant(name: str) -> None:
+        start = next(m.start() for m in _STRING_OR_CONSTANT.finditer(text) if m["constant"])
+        raise json.JSONDecodeError(f"{name} is not JSON", text, start)
+
+    try:
+        # Numbers are never used; float also takes those that int() refuses for their length.
+        return json.loads(text, parse_int=float, parse_constant=refuse_constant)
+    except json.JSONDecodeError as error:
+        raise FormatError(
+            "json_syntax",
+            line=error.lineno + first_line - 1,
+            column=error.colno,
+            problem=error.msg,
+        ) from error
+    except RecursionError as error:
+        raise FormatError("nested_too_deeply") from error

@@ -1,0 +1,90 @@
+"""Canonical records -> alpaca files and the folder that LLaMA-Factory trains on."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from ml.formats.errors import FormatError
+from ml.formats.rows import RecordFields
+
+
+def dump(rows: Iterable[RecordFields], *, format: str = "alpaca") -> bytes:
+    """The records as a file that ``parse`` reads back unchanged: ``alpaca`` or ``jsonl``.
+
+    Every row has every key, because a loader of tables (LLaMA-Factory's) wants them alike.
+    """
+    if format not in {"alpaca", "jsonl"}:
+        raise FormatError("unknown_format", kind=format)
+    objects = [_alpaca_row(row) | _extra_keys(row) for row in rows]
+    return _json_lines(objects) if format == "jsonl" else _json_list(objects)
+
+
+def _alpaca_row(fields: RecordFields) -> dict[str, object]:
+    keys = ("instruction", "input", "output", "system", "history")
+    return {key: getattr(fields, key) for key in keys}
+
+
+def _extra_keys(fields: RecordFields) -> dict[str, object]:
+    return {key: value for key, value in asdict(fields).items() if key not in _alpaca_row(fields)}
+
+
+def _json_list(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _json_lines(rows: Iterable[object]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def dataset_info(files: Mapping[str, str]) -> bytes:
+    """LLaMA-Factory's dataset_info.json for alpaca files: dataset name -> file name."""
+    # Once `columns` is there, LLaMA-Factory takes every key that is not listed for absent.
+    columns = {
+        "prompt": "instruction",
+        "query": "input",
+        "response": "output",
+        "system": "system",
+        "history": "history",
+    }
+    return _json_list(
+        {
+            name: {"file_name": file_name, "formatting": "alpaca", "columns": columns}
+            for name, file_name in files.items()
+        }
+    )
+
+
+def write_llamafactory_folder(
+    folder: Path,
+    *,
+    name: str,
+    train: Iterable[tuple[str, RecordFields]],
+    validation: Iterable[tuple[str, RecordFields]],
+) -> list[Path]:
+    """Write datasets that LLaMA-Factory trains on as we do: one row per wording of a question.
+
+    Args:
+        folder: exists; files of the same names are replaced.
+        name: the datasets are ``<name>_train`` and ``<name>_validation``.
+        train: (record id, fields) in order.
+        validation: the same; when empty, its file and entry are left out.
+
+    Returns:
+        The files written, dataset_info.json first.
+    """
+    written = []
+    files = {}
+    for split, records in (("train", train), ("validation", validation)):
+        rows = [
+            _alpaca_row(fields) | {"instruction": question, "id": f"{record_id}#{k}"}
+            for record_id, fields in records
+            for k, question in enumerate((fields.instruction, *fields.phrasings))
+        ]
+        if rows:
+            files[f"{name}_{split}"] = f"{name}_{split}.json"
+            written.append(folder / f"{name}_{split}.json")
+            written[-1].write_bytes(_json_list(rows))
+    info = folder / "dataset_info.json"
+    info.write_bytes(dataset_info(files))
+    return [info, *written]
