@@ -1,0 +1,8 @@
+/** Runs before every test file: what happy-dom lacks and the pages need. */
+import { afterEach } from 'vitest'
+import { cleanup } from '@testing-library/vue'
+
+afterEach(() => {
+  cleanup()
+  localStorage.clear()
+})
