@@ -13,7 +13,8 @@ def question_key(instruction: str, input: str = "") -> str:
 
     Punctuation that carries meaning stays: the point in 3.5, the signs of C#, 50% and a&b.
     """
-    return hashlib.sha256(normalised_question(instruction, input).encode()).hexdigest()
+    normalised = normalised_question(instruction, input).encode(errors="surrogatepass")
+    return hashlib.sha256(normalised).hexdigest()
 
 
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.:/-](?=\d)")

@@ -62,12 +62,18 @@ def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list
 
 
 def _is_lines(text: str, error: FormatError) -> bool:
-    """Whether the mistake is only that a second object starts on a line of its own."""
+    """Whether the mistake is only that after one line with an object another object starts."""
     if error.params.get("problem") != "Extra data":
         return False
     line, column = int(error.params["line"]), int(error.params["column"])
-    start = text.split("\n")[line - 1]
-    return not start[: column - 1].strip() and start[column - 1] == "{"
+    lines = text.split("\n")
+    before = "\n".join(lines[: line - 1]).strip()
+    return (
+        before.startswith("{")
+        and "\n" not in before
+        and lines[line - 1].lstrip().startswith("{")
+        and not lines[line - 1][: column - 1].strip()
+    )
 
 
 def _parse_lines(text: str) -> list[ParsedRow]:

@@ -161,6 +161,16 @@ def test_lines_are_recognised_under_any_name(filename: str, format: str | None) 
     assert [row.fields.output for row in rows if row.fields] == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b'{\n "instruction": "a"\n}\n{\n "instruction": "b"\n}', b'[]\n{"instruction": "a"}'],
+    ids=["objects over several lines", "a list and more"],
+)
+def test_what_is_neither_a_list_nor_lines_is_one_error(data: bytes) -> None:
+    with pytest.raises(FormatError, match="Extra data"):
+        parse(data, filename="a.json")
+
+
 def test_a_single_object_is_one_row() -> None:
     (row,) = parse(b'{\n "instruction": "a",\n "output": "1"\n}', filename="a.json")
     assert row.fields == RecordFields(instruction="a", output="1")
@@ -287,6 +297,10 @@ def test_wordings_that_differ_in_form_only_are_one_question(one: str, other: str
 )
 def test_wordings_that_mean_something_else_are_two_questions(one: str, other: str) -> None:
     assert question_key(one) != question_key(other)
+
+
+def test_a_broken_character_has_a_key_too() -> None:
+    assert question_key("\ud800") != question_key("\udc00")
 
 
 def test_the_input_is_part_of_the_question() -> None:
