@@ -165,7 +165,6 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "backend" / "static",
     *([FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []),
