@@ -1,0 +1,100 @@
+# `make run` starts Loredesk, `make test` checks everything; both do their own set-up.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+BOOTSTRAP := sh scripts/python.sh scripts/bootstrap.py
+PYTHON := .venv/bin/python
+BIN := .venv/bin
+# Checks that load Django's settings without any service: these addresses refuse every connection.
+NOWHERE := SECRET_KEY=checks DATABASE_URL=postgres://checks@127.0.0.1:9/checks \
+	REDIS_URL=redis://127.0.0.1:9/0 MODEL_SERVER_URL=http://127.0.0.1:9
+
+.PHONY: help setup run dev test check fmt lint types arch schema schema-check migrations-check \
+	pages-check unit backend-tests e2e browser bench
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make run      start Loredesk (PORT=8000), Ctrl-C stops it
+run:
+	@$(BOOTSTRAP) run
+	@exec $(PYTHON) -m backend.config.embedded
+
+## make test     every check and test, the browser tests last
+test:
+	@$(BOOTSTRAP) dev
+	@sh scripts/browser.sh
+	@$(MAKE) check
+	@echo "== vitest"
+	@cd frontend && npm run --silent test
+	@echo "== pytest"
+	@$(BIN)/pytest
+	@echo "== browser tests"
+	@$(BIN)/pytest tests/e2e
+
+## make check    formatting, lint, types, boundaries, migrations, schema
+check: setup fmt-check lint types arch migrations-check schema-check pages-check
+
+## make setup    install what the checks and tests need
+setup:
+	@$(BOOTSTRAP) dev
+
+## make dev      the pages with hot reload, beside a running `make run`
+dev: setup
+	@cd frontend && exec npm run dev
+
+## make fmt      format Python
+fmt: setup
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+fmt-check:
+	@echo "== ruff format"
+	@$(BIN)/ruff format --check .
+
+## make lint     ruff
+lint:
+	@echo "== ruff check"
+	@$(BIN)/ruff check .
+
+## make types    mypy --strict
+types:
+	@echo "== mypy"
+	@$(NOWHERE) $(BIN)/mypy backend ml tests scripts
+
+## make arch     import-linter
+arch:
+	@echo "== import-linter"
+	@$(BIN)/lint-imports
+
+migrations-check:
+	@echo "== migrations"
+	@$(NOWHERE) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+## make schema   write docs/openapi.json and the types of the pages anew
+schema: setup
+	@$(NOWHERE) $(PYTHON) manage.py spectacular --validate --fail-on-warn --format openapi-json --file docs/openapi.json
+	@cd frontend && npm run --silent schema
+
+schema-check:
+	@echo "== OpenAPI snapshot"
+	@$(NOWHERE) sh scripts/schema_check.sh
+
+pages-check:
+	@echo "== eslint"
+	@cd frontend && npm run --silent lint
+	@echo "== vue-tsc"
+	@cd frontend && npm run --silent typecheck
+
+## make e2e      the browser tests alone
+e2e: setup browser
+	@$(BIN)/pytest tests/e2e
+
+browser:
+	@sh scripts/browser.sh
+
+## make bench    start-up times, memory and speeds of this machine
+bench: setup
+	@$(PYTHON) scripts/bench.py
