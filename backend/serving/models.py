@@ -19,15 +19,26 @@ class Deployment(BaseModel):
         PROMOTE = "promote", _("promoted")
         ROLLBACK = "rollback", _("rolled back")
 
+    class Proof(models.TextChoices):
+        PROVEN = "proven", _("the server makes the same prompt")
+        UNPROVEN = "unproven", _("not compared")
+        DIFFERENT = "different", _("the server makes another prompt")
+
     assistant = models.ForeignKey(Assistant, on_delete=models.CASCADE, related_name="deployments")
-    adapter = models.ForeignKey(Adapter, null=True, on_delete=models.PROTECT, related_name="+")
+    adapter = models.ForeignKey(
+        Adapter, null=True, on_delete=models.PROTECT, related_name="deployments"
+    )
     action = models.CharField(max_length=10, choices=Action.choices)
-    # The deployment that this one replaced. A rollback steps back along it, so that a second
-    # rollback goes one further and not forth again.
+    # Where a rollback from here goes; empty means to the base model. A promotion sets it to what
+    # it replaced, a rollback to what stood before its target, so that a second rollback goes
+    # one further and not forth again.
     previous = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     is_current = models.BooleanField(default=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     override_reason = models.CharField(max_length=500, blank=True)
+    # Whether our token ids of a sample prompt are the server's.
+    proof = models.CharField(max_length=10, choices=Proof.choices, default=Proof.UNPROVEN)
+    proof_note = models.CharField(max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("deployment")

@@ -1,5 +1,6 @@
 """Runs, what they measured, and the adapters that came of them."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from django.conf import settings as django_settings
@@ -22,11 +23,16 @@ class TrainingRun(BaseModel):
         FAILED = "failed", _("failed")
         SUCCEEDED = "succeeded", _("succeeded")
 
+    # Somebody has a process for it.
+    ACTIVE: ClassVar[tuple[str, ...]] = (State.RUNNING, State.STOPPING)
+
     state_field = "state"
-    # A resumed run goes back to the queue.
+    # A resumed run goes back to the queue; so does one whose trainer is shut down in good order.
     transitions: ClassVar[dict[str, frozenset[str]]] = {
         State.QUEUED: frozenset({State.RUNNING, State.STOPPED, State.FAILED}),
-        State.RUNNING: frozenset({State.STOPPING, State.STOPPED, State.FAILED, State.SUCCEEDED}),
+        State.RUNNING: frozenset(
+            {State.STOPPING, State.STOPPED, State.FAILED, State.SUCCEEDED, State.QUEUED}
+        ),
         State.STOPPING: frozenset({State.STOPPED, State.FAILED, State.SUCCEEDED}),
         State.STOPPED: frozenset({State.QUEUED}),
         State.FAILED: frozenset({State.QUEUED}),
@@ -47,6 +53,8 @@ class TrainingRun(BaseModel):
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.QUEUED, db_index=True
     )
+    # What the process is at: loading, training, saving (``ml``'s own words); empty without one.
+    phase = models.CharField(max_length=20, blank=True)
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     epoch = models.FloatField(default=0.0)
@@ -54,6 +62,7 @@ class TrainingRun(BaseModel):
     resumable = models.BooleanField(default=False)
     error = models.JSONField(null=True)  # {"code", "message"}
     advice = models.TextField(blank=True)
+    dropped = models.JSONField(default=list)  # [{"id", "reason"}]: examples that did not fit
     started_by = models.ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("started by"),
@@ -62,13 +71,19 @@ class TrainingRun(BaseModel):
     )
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    stop_asked_at = models.DateTimeField(null=True)
     # Who holds the run: host name, process id and that process's start time in epoch
     # seconds, since process ids are used again.
     host = models.CharField(max_length=120, blank=True)
     pid = models.PositiveIntegerField(null=True)
     pid_started_at = models.FloatField(null=True)
+    # The number of the slice that may write. A message with another number is an old one.
+    watch = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True)
-    # Bytes of trainer_log.jsonl already turned into rows.
+    # When a watcher was asked for and none has reported since.
+    asked_at = models.DateTimeField(null=True)
+    # Bytes of trainer_log.jsonl already turned into rows, and of run.log already published.
+    metrics_offset = models.PositiveBigIntegerField(default=0)
     log_offset = models.PositiveBigIntegerField(default=0)
 
     objects = TransitionQuerySet["TrainingRun"].as_manager()
@@ -77,9 +92,27 @@ class TrainingRun(BaseModel):
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
         ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["host"],
+                condition=models.Q(state__in=["running", "stopping"]),
+                name="one_run_at_a_time_per_host",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are. The id keeps a run of an earlier database apart."""
+        runs_dir: Path = django_settings.RUNS_DIR
+        return runs_dir / f"{self.number}-{self.pk.hex[:8]}"
+
+    @property
+    def progress(self) -> float:
+        """The done share of the optimiser steps, 0 to 1."""
+        return min(self.step / self.total_steps, 1.0) if self.total_steps else 0.0
 
 
 class RunMetric(models.Model):
@@ -133,3 +166,9 @@ class Adapter(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def folder(self) -> Path:
+        """The absolute path, as the model server needs it."""
+        data_dir: Path = django_settings.DATA_DIR
+        return data_dir / self.path
