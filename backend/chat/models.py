@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,11 +15,18 @@ from backend.training.models import Adapter
 class Conversation(BaseModel):
     """One person's talk with one assistant: private to its owner."""
 
+    class Origin(models.TextChoices):
+        PAGE = "page"
+        API = "api"
+
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
     )
     assistant = models.ForeignKey(Assistant, on_delete=models.PROTECT, related_name="conversations")
     title = models.CharField(_("title"), max_length=200, blank=True)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.PAGE)
+    # What another system added to the assistant's prompt when it opened the conversation.
+    instructions = models.TextField(blank=True)
     # The leaf of the branch that the page shows.
     current_message = models.ForeignKey(
         "Message", null=True, on_delete=models.SET_NULL, related_name="+"
@@ -55,7 +63,8 @@ class Message(BaseModel):
     transitions: ClassVar[dict[str, frozenset[str]]] = {
         State.QUEUED: frozenset({State.STREAMING, State.STOPPED, State.FAILED, State.INTERRUPTED}),
         State.STREAMING: frozenset(
-            {State.FINISHED, State.STOPPED, State.FAILED, State.INTERRUPTED}
+            # Back to the queue only from a replier that ended before the first token.
+            {State.FINISHED, State.STOPPED, State.FAILED, State.INTERRUPTED, State.QUEUED}
         ),
         # "continue" takes an interrupted or stopped answer up again.
         State.INTERRUPTED: frozenset({State.QUEUED}),
@@ -74,17 +83,27 @@ class Message(BaseModel):
     state = models.CharField(max_length=12, choices=State.choices)
     # The last event number whose text is in ``text``; the page follows from here.
     seq = models.PositiveIntegerField(default=0)
+    # What each event up to ``seq`` carried: n > 0 characters of text, -n of reasoning, 0 neither.
+    # With it the rest of an answer can be cut out of the row when the stream has expired.
+    event_lengths = ArrayField(models.IntegerField(), default=list, blank=True)
     sources = models.JSONField(default=list, blank=True)
     adapter = models.ForeignKey(Adapter, null=True, on_delete=models.PROTECT, related_name="+")
-    usage = models.JSONField(default=dict, blank=True)  # tokens and timings
+    usage = models.JSONField(default=dict, blank=True)  # tokens and timings, all numbers
+    finish_reason = models.CharField(max_length=20, blank=True)  # the model server's word
     error = models.JSONField(null=True)  # {"code", "message"}
     # Given by the page: sending the same thing twice makes one message.
     client_id = models.CharField(max_length=64, blank=True)
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # The replier's sign of life while streaming.
+    # What a request asked for beside the assistant's own settings (temperature, stop, …).
+    options = models.JSONField(default=dict, blank=True)
+    queued_at = models.DateTimeField(null=True)
+    # Which replier process holds the answer, its sign of life, and how many have tried.
+    replier = models.CharField(max_length=40, blank=True)
     heartbeat_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    stop_requested = models.BooleanField(default=False)
 
     objects = TransitionQuerySet["Message"].as_manager()
 
@@ -99,7 +118,20 @@ class Message(BaseModel):
                 name="client_id_once_per_sender",
             ),
         )
-        indexes = (models.Index(fields=["conversation", "created_at"]),)
+        indexes = (
+            models.Index(fields=["conversation", "created_at"]),
+            # The reaper's look at what is under way, which is always little.
+            models.Index(
+                fields=["state", "queued_at"],
+                condition=models.Q(state__in=("queued", "streaming")),
+                name="replies_under_way",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether more of this answer may still come."""
+        return self.state in {self.State.QUEUED, self.State.STREAMING}
