@@ -89,8 +89,8 @@ class Record(BaseModel):
         _("golden"), default=False, help_text=_("Kept out of training; asked in every evaluation.")
     )
     revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
-    # ml.formats.question_key of instruction and input: equal keys are the same question.
-    question_key = models.CharField(max_length=64, editable=False, db_index=True)
+    # ``content.wording_keys``: records that share one ask the same question.
+    wording_keys = ArrayField(models.CharField(max_length=64), default=list, editable=False)
 
     objects = TransitionQuerySet["Record"].as_manager()
 
@@ -101,6 +101,7 @@ class Record(BaseModel):
         indexes = (
             models.Index(fields=["status", "-created_at"]),
             GinIndex(fields=["tags"]),
+            GinIndex(fields=["wording_keys"]),
         )
 
     def __str__(self) -> str:
@@ -134,9 +135,11 @@ class DatasetVersion(BaseModel):
 
     number = models.PositiveIntegerField(_("number"), unique=True)
     note = models.CharField(_("note"), max_length=300, blank=True)
-    # SHA-256 of the canonical JSONL of train, validation and golden rows, in order.
+    # SHA-256 of ``frozen.canonical_lines``.
     sha256 = models.CharField(max_length=64)
     counts = models.JSONField(default=dict)  # {train, validation, golden, dropped}: records
+    # {train, validation, golden}: examples, one for each wording of a record's question.
+    examples = models.JSONField(default=dict)
     validation_share = models.FloatField(
         _("validation share"),
         default=0.1,
@@ -164,12 +167,24 @@ class DatasetVersionItem(models.Model):
         GOLDEN = "golden", _("golden")
         DROPPED = "dropped", _("dropped")
 
+    class Reason(models.TextChoices):
+        """Why an approved record was left out."""
+
+        SAME_AS_TRAINING = (
+            "same_as_training",
+            _("Held out so far, but it now asks what a training record asks."),
+        )
+        SAME_AS_GOLDEN = (
+            "same_as_golden",
+            _("It asks what a golden record asks, and that must not be trained."),
+        )
+
     id = models.BigAutoField(primary_key=True)
     version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="items")
     record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="version_items")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="version_items")
     split = models.CharField(max_length=10, choices=Split.choices)
-    reason = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True)
 
     class Meta:
         verbose_name = _("item")

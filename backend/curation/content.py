@@ -1,0 +1,122 @@
+"""What a record says, checked by ``ml.formats``: the one form in which content is written."""
+
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.common.errors import Invalid
+from backend.curation.models import Record
+from ml.formats import FormatError, RecordFields, fields_from_row, question_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.functional import _StrPromise
+
+NAMES: Final = tuple(field.name for field in fields(RecordFields))
+
+# The sentences of ml.formats, which knows no translations; a test compares the two.
+SENTENCES: "Final[Mapping[str, _StrPromise]]" = {
+    "empty_file": _("The file is empty."),
+    "not_utf8": _("The file is not UTF-8 text (byte %(byte)s cannot be read)."),
+    "json_syntax": _("Not valid JSON at line %(line)s, column %(column)s: %(problem)s."),
+    "nested_too_deeply": _("The JSON is nested too deeply."),
+    "not_a_list": _("The file must hold a list of records, or one record on each line."),
+    "unknown_format": _(
+        "Files of the kind “%(kind)s” cannot be read; use alpaca JSON or JSON lines."
+    ),
+    "not_an_object": _("The row is not an object with instruction and output."),
+    "conversation": _("The row holds a conversation; only alpaca rows can be read."),
+    "question_missing": _("The question is missing."),
+    "answer_missing": _("The answer is missing."),
+    "not_text": _("“%(field)s” must be text."),
+    "not_a_list_of_texts": _("“%(field)s” must be a list of texts."),
+    "bad_history": _("“history” must be a list of [question, answer] pairs of texts."),
+    "bad_language": _("“language” must be zh or en."),
+    "bad_golden": _("“golden” must be true or false."),
+    "too_long": _("“%(field)s” is longer than %(limit)s characters."),
+    "too_many": _("“%(field)s” holds more than %(limit)s entries."),
+    "nul_character": _("“%(field)s” holds a NUL character."),
+    "broken_character": _("“%(field)s” holds half of a character (a lone surrogate)."),
+}
+FIELD_OF_CODE: Final = {
+    "question_missing": "instruction",
+    "answer_missing": "output",
+    "bad_history": "history",
+    "bad_language": "language",
+    "bad_golden": "golden",
+}
+
+
+def sentence(error: FormatError) -> str:
+    """Why something was refused, in the reader's language."""
+    return SENTENCES[error.code] % error.params
+
+
+def content_check(values: "Mapping[str, object]") -> RecordFields:
+    """The content that ``values`` make, with one kind of line break.
+
+    Raises:
+        Invalid: with ``details = {field: [sentence]}`` for the first field that is wrong.
+    """
+    try:
+        return unix_lines(fields_from_row(dict(values)))
+    except FormatError as error:
+        field = FIELD_OF_CODE.get(error.code) or str(error.params.get("field", "instruction"))
+        details: dict[str, Any] = {field: [sentence(error)]}  # Any: as DomainError takes them
+        raise Invalid(sentence(error), **details) from error
+
+
+def unix_lines(content: RecordFields) -> RecordFields:
+    """The same with line feeds alone, whatever a browser or a file wrote: a model learns both."""
+
+    def clean(value: Any) -> Any:  # Any: a text, or tuples of texts
+        if isinstance(value, str):
+            return value.replace("\r\n", "\n").replace("\r", "\n")
+        return tuple(clean(item) for item in value) if isinstance(value, tuple) else value
+
+    return replace(content, **{name: clean(getattr(content, name)) for name in NAMES})
+
+
+def content_of(record: Record) -> RecordFields:
+    """What the record says now."""
+    return content_from({name: getattr(record, name) for name in NAMES})
+
+
+def content_from(stored: "Mapping[str, Any]") -> RecordFields:
+    """Content as it was stored: a record's columns or a revision's JSON, checked when written."""
+    return RecordFields(
+        **{
+            **stored,
+            "history": tuple((question, answer) for question, answer in stored["history"]),
+            "phrasings": tuple(stored["phrasings"]),
+            "tags": tuple(stored["tags"]),
+        }
+    )
+
+
+def columns(content: RecordFields) -> dict[str, Any]:
+    """The columns of ``Record`` that hold this content, with the keys to find it by."""
+    return {
+        **asdict(content),
+        "history": [list(turn) for turn in content.history],
+        "phrasings": list(content.phrasings),
+        "tags": list(content.tags),
+        "wording_keys": wording_keys(content),
+    }
+
+
+def wording_keys(content: RecordFields) -> list[str]:
+    """One key for each wording of the question, the record's own first.
+
+    A question after earlier turns, or under a system prompt of its own, is another question.
+    """
+    before = [content.system] if content.system else []
+    before += [question for question, _answer in content.history]
+    return list(
+        dict.fromkeys(
+            question_key("\n".join([*before, wording]), content.input)
+            for wording in (content.instruction, *content.phrasings)
+        )
+    )

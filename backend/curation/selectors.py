@@ -1,0 +1,146 @@
+"""Reads of records and versions; each takes the acting person, and there is no other way in."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from backend.accounts.roles import Action, require
+from backend.common.errors import NotFound
+from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.db.models import QuerySet
+
+    from backend.accounts.models import User
+
+
+def record_list(*, user: "User") -> "QuerySet[Record]":
+    """All records, with author and reviewer.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    return Record.objects.select_related("author", "reviewer")
+
+
+def record_get(*, user: "User", record_id: "uuid.UUID") -> Record:
+    """One record.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is none.
+    """
+    record = record_list(user=user).filter(pk=record_id).first()
+    if record is None:
+        raise NotFound(_("There is no such record."))
+    return record
+
+
+def record_search(records: "QuerySet[Record]", text: str) -> "QuerySet[Record]":
+    """Those that hold every word of ``text`` in question, wordings, answer or tags.
+
+    Chinese has no blanks between words, so a Chinese text is searched for as it stands.
+    """
+    for word in text.split():
+        records = records.filter(
+            Q(instruction__icontains=word)
+            | Q(output__icontains=word)
+            | Q(input__icontains=word)
+            | Q(phrasings__icontains=word)
+            | Q(tags__icontains=word)
+        )
+    return records
+
+
+def revision_list(*, user: "User", record_id: "uuid.UUID") -> "QuerySet[Revision]":
+    """Every form that a record had, newest first.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is no such record.
+    """
+    record = record_get(user=user, record_id=record_id)
+    return Revision.objects.filter(record=record).select_related("author")
+
+
+def dataset_version_list(*, user: "User") -> "QuerySet[DatasetVersion]":
+    """All versions, newest first.
+
+    Raises:
+        NotAllowed: the person may not read versions.
+    """
+    require(user, Action.RECORDS_READ)
+    return DatasetVersion.objects.select_related("created_by")
+
+
+def dataset_version_get(*, user: "User", version_id: "uuid.UUID") -> DatasetVersion:
+    """One version.
+
+    Raises:
+        NotAllowed: the person may not read versions.
+        NotFound: there is none.
+    """
+    version = dataset_version_list(user=user).filter(pk=version_id).first()
+    if version is None:
+        raise NotFound(_("There is no such dataset version."))
+    return version
+
+
+def dataset_version_items(
+    *, user: "User", version_id: "uuid.UUID"
+) -> "QuerySet[DatasetVersionItem]":
+    """The records of a version as they were frozen, in its order.
+
+    Raises:
+        NotAllowed: the person may not read versions.
+        NotFound: there is no such version.
+    """
+    version = dataset_version_get(user=user, version_id=version_id)
+    return DatasetVersionItem.objects.filter(version=version).select_related("revision")
+
+
+@dataclass(frozen=True)
+class CurationState:
+    """Where the curation stands: what the dashboard shows."""
+
+    by_status: dict[str, dict[str, int]]  # status -> language -> records, all of both present
+    golden: int  # approved and golden
+    last_version: DatasetVersion | None
+    approved_since: int  # approved in a form that the last version does not hold
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.by_status[Record.Status.IN_REVIEW].values())
+
+    @property
+    def total(self) -> int:
+        return sum(sum(languages.values()) for languages in self.by_status.values())
+
+
+def curation_state(*, user: "User") -> CurationState:
+    """Counts of records, and what has been approved since the last version.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    by_status = {status.value: dict.fromkeys(Record.Language.values, 0) for status in Record.Status}
+    counted = Record.objects.order_by().values_list("status", "language")
+    for status, language, number in counted.annotate(number=Count("pk")):
+        by_status[status][language] = number
+    last = DatasetVersion.objects.order_by("-number").first()
+    approved = Record.objects.filter(status=Record.Status.APPROVED)
+    frozen_as_it_is = DatasetVersionItem.objects.filter(
+        version=last, record=OuterRef("pk"), revision__number=OuterRef("revision")
+    )
+    return CurationState(
+        by_status=by_status,
+        golden=approved.filter(golden=True).count(),
+        last_version=last,
+        approved_since=approved.exclude(Exists(frozen_as_it_is)).count(),
+    )

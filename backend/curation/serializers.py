@@ -1,0 +1,174 @@
+"""The JSON of records and versions."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
+from backend.curation.services.imports import Outcome
+
+
+class Person(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField(source="__str__")
+
+
+class RecordOutput(serializers.ModelSerializer[Record]):
+    history = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    phrasings = serializers.ListField(child=serializers.CharField())
+    author = Person(allow_null=True)
+    reviewer = Person(allow_null=True)
+
+    class Meta:
+        model = Record
+        fields = (
+            "id",
+            "instruction",
+            "input",
+            "output",
+            "system",
+            "history",
+            "phrasings",
+            "tags",
+            "language",
+            "status",
+            "golden",
+            "revision",
+            "source",
+            "source_detail",
+            "author",
+            "reviewer",
+            "review_note",
+            "created_at",
+            "updated_at",
+        )
+
+
+class RecordInput(serializers.Serializer[Any]):
+    """Describes what may be sent. The service checks it, as it checks forms and files."""
+
+    instruction = serializers.CharField()
+    input = serializers.CharField(required=False, allow_blank=True)
+    output = serializers.CharField()
+    system = serializers.CharField(required=False, allow_blank=True)
+    history = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="Earlier turns: [question, answer] pairs.",
+    )
+    phrasings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Other wordings of the question; each trains.",
+    )
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+    language = serializers.ChoiceField(
+        Record.Language.choices, required=False, help_text="Found out where it is not given."
+    )
+    golden = serializers.BooleanField(required=False)
+
+
+class RecordChange(RecordInput):
+    revision = serializers.IntegerField(
+        required=False, help_text="The revision you saw; answers 409 where there is a newer one."
+    )
+
+
+class RevisionInput(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The revision you saw; answers 409 where there is a newer one.",
+    )
+
+
+class RejectInput(RevisionInput):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
+class RevisionOutput(serializers.ModelSerializer[Revision]):
+    content = serializers.DictField()
+    author = Person(allow_null=True)
+
+    class Meta:
+        model = Revision
+        fields = ("number", "content", "author", "created_at")
+
+
+class ImportInput(serializers.Serializer[Any]):
+    file = serializers.FileField(allow_empty_file=True)
+    format = serializers.CharField(required=False, help_text="alpaca or jsonl")
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class ImportRowOutput(serializers.Serializer[Any]):
+    row = serializers.IntegerField()
+    outcome = serializers.ChoiceField(Outcome.choices)
+    reason = serializers.CharField()
+
+
+class ImportCounts(serializers.Serializer[Any]):
+    new = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    conflict = serializers.IntegerField()
+    invalid = serializers.IntegerField()
+
+
+class ImportOutput(serializers.Serializer[Any]):
+    counts = ImportCounts()
+    rows = ImportRowOutput(many=True)
+    task = serializers.UUIDField(allow_null=True)
+
+
+class VersionCounts(serializers.Serializer[Any]):
+    train = serializers.IntegerField()
+    validation = serializers.IntegerField()
+    golden = serializers.IntegerField()
+    dropped = serializers.IntegerField()
+
+
+class VersionExamples(serializers.Serializer[Any]):
+    train = serializers.IntegerField()
+    validation = serializers.IntegerField()
+    golden = serializers.IntegerField()
+
+
+class DatasetVersionOutput(serializers.ModelSerializer[DatasetVersion]):
+    counts = VersionCounts()
+    examples = VersionExamples(help_text="One for each wording of a record's question.")
+    created_by = Person(allow_null=True)
+
+    class Meta:
+        model = DatasetVersion
+        fields = (
+            "id",
+            "number",
+            "sha256",
+            "counts",
+            "examples",
+            "validation_share",
+            "note",
+            "created_by",
+            "created_at",
+        )
+
+
+class FreezeInput(serializers.Serializer[Any]):
+    validation_share = serializers.FloatField(
+        required=False, help_text="0 to 0.5: how much of what is new is held out; default 0.1."
+    )
+    note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class VersionItemOutput(serializers.ModelSerializer[DatasetVersionItem]):
+    record = serializers.UUIDField(source="record_id")
+    revision = serializers.IntegerField(source="revision.number")
+    instruction = serializers.CharField(source="revision.content.instruction")
+    output = serializers.CharField(source="revision.content.output")
+    reason = serializers.CharField(source="get_reason_display")
+
+    class Meta:
+        model = DatasetVersionItem
+        fields = ("record", "revision", "split", "reason", "instruction", "output")
