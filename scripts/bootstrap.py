@@ -103,7 +103,7 @@ def install_python(*, dev: bool) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         run([sys.executable, "-m", "venv", str(VENV)], "venv")
     say("Installing the Python packages (a few minutes the first time) …")
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-compile"]
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install"]
     pip += ["--disable-pip-version-check", "--no-input", "-c", "constraints.txt"]
     requirements = [part for name in REQUIREMENTS[mode] for part in ("-r", name)]
     run([*pip, *requirements], "pip", progress=package_name)
