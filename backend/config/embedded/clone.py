@@ -85,8 +85,10 @@ def held(clone: Clone, description: str) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, {description}")
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def secrets_of(clone: Clone) -> Secrets:
