@@ -1,5 +1,6 @@
 """Reads of assistants: the one gate to who may use which."""
 
+import uuid
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -10,8 +11,6 @@ from backend.assistants.models import Assistant
 from backend.common.errors import NotFound
 
 if TYPE_CHECKING:
-    import uuid
-
     from django.db.models import QuerySet
 
     from backend.accounts.models import User
@@ -32,7 +31,7 @@ def assistant_list(*, user: "User") -> "QuerySet[Assistant]":
 
 
 def assistant_get(
-    *, user: "User", slug: str | None = None, assistant_id: "uuid.UUID | str | None" = None
+    *, user: "User", slug: str | None = None, assistant_id: uuid.UUID | None = None
 ) -> Assistant:
     """The assistant with that slug or id.
 
@@ -46,3 +45,15 @@ def assistant_get(
     if found is None:
         raise NotFound(_("There is no such assistant, or it is not for you."))
     return found
+
+
+def assistant_named(*, user: "User", reference: str) -> Assistant:
+    """The assistant that a request names by its slug or id.
+
+    Raises:
+        NotFound: there is none, or it is not for this person.
+    """
+    try:
+        return assistant_get(user=user, assistant_id=uuid.UUID(reference))
+    except ValueError:
+        return assistant_get(user=user, slug=reference)

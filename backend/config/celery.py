@@ -4,13 +4,16 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, worker_ready, worker_shutdown
+
+from backend.training.schedule import BEAT_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 
 app = Celery("loredesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.beat_schedule = {**BEAT_SCHEDULE}
 
 
 @worker_ready.connect
@@ -21,6 +24,18 @@ def _worker_alive(sender: Any, **_: object) -> None:  # Any: Celery's consumer h
     for queue, kind in (("training", "trainer"), ("knowledge", "worker")):
         if queue in queues:
             heartbeat.beat_in_background(kind)
+    if "training" in queues:
+        from backend.training import trainer
+
+        trainer.join(sender)
+
+
+@worker_shutdown.connect
+def _trainer_leaves(sender: Any, **_: object) -> None:  # Any: Celery's worker has no types
+    if "training" in sender.app.amqp.queues.consume_from:
+        from backend.training import trainer
+
+        trainer.leave()
 
 
 @beat_init.connect

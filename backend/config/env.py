@@ -12,7 +12,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import ClassVar, Final, Literal, cast
 from urllib.parse import urlsplit
 
 import environ
@@ -89,11 +89,14 @@ class Environment:
 class Reader:
     """Typed look-ups in one mapping of variables; each error names the variable."""
 
+    asked: ClassVar[set[str]] = set()  # every name that any reader was asked for
+
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
 
     def text(self, name: str, default: str | None = None) -> str:
         """The value without surrounding blanks; an empty one counts as not given."""
+        self.asked.add(name)
         file_name = self.variables.get(f"{name}_FILE", "").strip()
         if file_name:
             try:
@@ -199,6 +202,12 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
 def outer_variables() -> Mapping[str, str]:
     """The process environment, then ``.env``."""
     return ChainMap(given(os.environ), read_file(DOTENV))
+
+
+def for_foreign_process() -> dict[str, str]:
+    """The process environment without what is ours: no secret, no address, no Django."""
+    ours = {"DJANGO_SETTINGS_MODULE", *Reader.asked, *(f"{name}_FILE" for name in Reader.asked)}
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def given(variables: Mapping[str, str]) -> dict[str, str]:

@@ -72,11 +72,9 @@ class TrainingRun(BaseModel):
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     stop_asked_at = models.DateTimeField(null=True)
-    # Who holds the run: host name, process id and that process's start time in epoch
-    # seconds, since process ids are used again.
+    # Who holds the run. An id counts only for a process whose command line names the run.
     host = models.CharField(max_length=120, blank=True)
     pid = models.PositiveIntegerField(null=True)
-    pid_started_at = models.FloatField(null=True)
     # The number of the slice that may write. A message with another number is an old one.
     watch = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True)

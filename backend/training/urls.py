@@ -1,5 +1,35 @@
 """Addresses under ``/api/v1/``."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from backend.training import views
+
+urlpatterns = [
+    path("training-runs", views.TrainingRunsView.as_view(), name="training-runs"),
+    path(
+        "training-runs/defaults",
+        views.TrainingRunDefaultsView.as_view(),
+        name="training-run-defaults",
+    ),
+    path("training-runs/<uuid:run_id>", views.TrainingRunView.as_view(), name="training-run"),
+    path(
+        "training-runs/<uuid:run_id>/metrics",
+        views.TrainingRunMetricsView.as_view(),
+        name="training-run-metrics",
+    ),
+    path(
+        "training-runs/<uuid:run_id>/log",
+        views.TrainingRunLogView.as_view(),
+        name="training-run-log",
+    ),
+    path(
+        "training-runs/<uuid:run_id>/stop",
+        views.TrainingRunStopView.as_view(),
+        name="training-run-stop",
+    ),
+    path(
+        "training-runs/<uuid:run_id>/resume",
+        views.TrainingRunResumeView.as_view(),
+        name="training-run-resume",
+    ),
+]

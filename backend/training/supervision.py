@@ -1,0 +1,126 @@
+"""Watching runs in short slices, so that no Celery task is long and any may come twice.
+
+A slice may write only while the run's ``watch`` is its own number: a message that comes again, a
+slice that slept and one that was given up for lost do no harm. The process outlives whoever
+watches it; the next slice finds it again.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from backend.training import process
+from backend.training.models import TrainingRun
+from backend.training.watching import Watcher, WatchLost
+
+if TYPE_CHECKING:
+    import uuid
+
+SLICE_S: Final = 5.0
+TICK_S: Final = 0.4
+# When the trainer shuts down: time for one optimiser step and a checkpoint, then for SIGTERM.
+HAND_BACK_TERM_S: Final = 30.0
+HAND_BACK_KILL_S: Final = 45.0
+
+
+@dataclass(frozen=True)
+class Continue:
+    """The process goes on; ``watch`` is the number of the next slice's message."""
+
+    watch: int
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The run is another machine's: its own queue is the place for this message."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run has ended and its machine is free."""
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """The message was an old one, or somebody else took over; nothing is left to do."""
+
+
+Outcome = Continue | Elsewhere | Ended | Superseded
+
+
+def run_slice(*, run_id: "uuid.UUID | str", watch: int, seconds: float = SLICE_S) -> Outcome:
+    """Watch a run for some seconds; start its process where none was started yet.
+
+    Args:
+        run_id: the run's.
+        watch: the number that the row must still have.
+        seconds: how long to watch before the next slice is due.
+
+    Returns:
+        What there is to do next.
+    """
+    run = (
+        TrainingRun.objects.select_related("dataset_version", "assistant", "started_by")
+        .filter(pk=run_id, watch=watch, state__in=TrainingRun.ACTIVE)
+        .first()
+    )
+    if run is None:
+        return Superseded()
+    if run.host != process.this_host() and process.find(run.folder, run.pid) is None:
+        return Elsewhere(run.host)
+    watcher = Watcher.take(run)
+    if watcher is None:
+        return Superseded()
+    try:
+        if not watcher.adopt() and run.pid is None and not watcher.start():
+            return Ended()
+        end_at = time.monotonic() + seconds
+        while watcher.look():
+            if time.monotonic() >= end_at:
+                return Continue(run.watch)
+            time.sleep(TICK_S)
+    except WatchLost:
+        return Superseded()
+    return Ended()
+
+
+def hand_back() -> bool:
+    """End this machine's run with a checkpoint, before its trainer shuts down.
+
+    The run goes back to the queue and continues when a trainer is there again; one that people
+    had asked to stop is stopped.
+
+    Returns:
+        Whether there was one.
+    """
+    host = process.this_host()
+    found = False
+    for run in TrainingRun.objects.select_related("assistant").filter(
+        host=host, state__in=TrainingRun.ACTIVE
+    ):
+        watcher = Watcher.take(run)
+        if watcher is None:
+            continue
+        try:
+            _end_and_conclude(watcher)
+        except WatchLost:
+            continue
+        found = True
+    return found
+
+
+def _end_and_conclude(watcher: Watcher) -> None:
+    watcher.adopt()
+    started_at = time.monotonic()
+    while watcher.is_alive():
+        watcher.end_process(
+            waited_s=time.monotonic() - started_at,
+            term_after_s=HAND_BACK_TERM_S,
+            kill_after_s=HAND_BACK_KILL_S,
+        )
+        watcher.note()
+        time.sleep(TICK_S)
+    watcher.note_rest()
+    watcher.conclude(hand_back=True)

@@ -1,0 +1,157 @@
+"""Training runs over HTTP."""
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.access import acting_user
+from backend.assistants.selectors import assistant_named
+from backend.curation.selectors import dataset_version_get
+from backend.training import run_settings, selectors, services
+from backend.training.events import run_fields
+from backend.training.models import TrainingRun
+from backend.training.serializers import (
+    DefaultsOutput,
+    DefaultsQuery,
+    LogQuery,
+    MetricOutput,
+    MetricsQuery,
+    TrainingRunInput,
+    TrainingRunOutput,
+)
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from backend.accounts.models import User
+
+
+def run_answer(user: "User", run: TrainingRun, code: int = status.HTTP_200_OK) -> Response:
+    """The run as it now is."""
+    row = selectors.training_run_get(user=user, run_id=run.pk)
+    return Response(TrainingRunOutput(run_fields(row)).data, status=code)
+
+
+class TrainingRunsView(GenericAPIView[TrainingRun]):
+    serializer_class = TrainingRunOutput
+    filterset_fields = ("state", "assistant", "dataset_version")
+
+    def get_queryset(self) -> "QuerySet[TrainingRun]":
+        if getattr(self, "swagger_fake_view", False):
+            return TrainingRun.objects.none()
+        return selectors.training_run_list(user=acting_user(self.request))
+
+    @extend_schema(operation_id="training_runs_list")
+    def get(self, request: "Request") -> Response:  # noqa: ARG002
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        rows = [run_fields(run) for run in page or ()]
+        return self.get_paginated_response(TrainingRunOutput(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="training_runs_start",
+        request=TrainingRunInput,
+        responses={201: TrainingRunOutput},
+    )
+    def post(self, request: "Request") -> Response:
+        given = TrainingRunInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        user, values = acting_user(request), given.validated_data
+        reference = values.get("assistant")
+        run = services.training_run_start(
+            user=user,
+            dataset_version=dataset_version_get(user=user, version_id=values["dataset_version"]),
+            assistant=assistant_named(user=user, reference=reference) if reference else None,
+            base_model=values.get("base_model"),
+            settings=values.get("settings"),
+        )
+        return run_answer(user, run, status.HTTP_201_CREATED)
+
+
+class TrainingRunDefaultsView(APIView):
+    @extend_schema(
+        operation_id="training_runs_defaults", parameters=[DefaultsQuery], responses=DefaultsOutput
+    )
+    def get(self, request: "Request") -> Response:
+        given = DefaultsQuery(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        user, values = acting_user(request), given.validated_data
+        shown = run_settings.form(
+            user=user,
+            version_id=values.get("dataset_version"),
+            assistant=values.get("assistant"),
+        )
+        return Response(DefaultsOutput(shown).data)
+
+
+class TrainingRunView(APIView):
+    @extend_schema(operation_id="training_runs_get", responses=TrainingRunOutput)
+    def get(self, request: "Request", run_id: "uuid.UUID") -> Response:
+        user = acting_user(request)
+        run = selectors.training_run_get(user=user, run_id=run_id)
+        return Response(TrainingRunOutput(run_fields(run)).data)
+
+
+class TrainingRunMetricsView(APIView):
+    @extend_schema(
+        operation_id="training_runs_metrics",
+        parameters=[MetricsQuery],
+        responses=MetricOutput(many=True),
+    )
+    def get(self, request: "Request", run_id: "uuid.UUID") -> Response:
+        given = MetricsQuery(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        metrics = selectors.training_run_metrics(
+            user=acting_user(request), run_id=run_id, **given.validated_data
+        )
+        return Response(MetricOutput(metrics, many=True).data)
+
+
+class TrainingRunLogView(APIView):
+    @extend_schema(
+        operation_id="training_runs_log",
+        parameters=[
+            LogQuery,
+            OpenApiParameter(
+                "X-Log-Offset",
+                OpenApiTypes.INT,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="The byte after the text: the next `after`.",
+            ),
+        ],
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+    )
+    def get(self, request: "Request", run_id: "uuid.UUID") -> HttpResponse:
+        given = LogQuery(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        text, offset = selectors.training_run_log(
+            user=acting_user(request), run_id=run_id, **given.validated_data
+        )
+        return HttpResponse(
+            text, content_type="text/plain; charset=utf-8", headers={"X-Log-Offset": str(offset)}
+        )
+
+
+class TrainingRunStopView(APIView):
+    @extend_schema(operation_id="training_runs_stop", request=None, responses=TrainingRunOutput)
+    def post(self, request: "Request", run_id: "uuid.UUID") -> Response:
+        user = acting_user(request)
+        run = selectors.training_run_get(user=user, run_id=run_id)
+        return run_answer(user, services.training_run_stop(user=user, run=run))
+
+
+class TrainingRunResumeView(APIView):
+    @extend_schema(operation_id="training_runs_resume", request=None, responses=TrainingRunOutput)
+    def post(self, request: "Request", run_id: "uuid.UUID") -> Response:
+        user = acting_user(request)
+        run = selectors.training_run_get(user=user, run_id=run_id)
+        return run_answer(user, services.training_run_resume(user=user, run=run))
