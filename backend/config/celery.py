@@ -6,14 +6,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutdown
 
-from backend.training.schedule import BEAT_SCHEDULE
+from backend.training.schedule import SCHEDULE as TRAINING_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 
 app = Celery("loredesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.conf.beat_schedule = {**BEAT_SCHEDULE}
+app.conf.beat_schedule = {**TRAINING_SCHEDULE}
 
 
 @worker_ready.connect

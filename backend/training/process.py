@@ -57,7 +57,7 @@ def start(folder: Path) -> int:
             start_new_session=True,
         )
     _children[child.pid] = child
-    psutil.Process(child.pid).nice(NICENESS)
+    psutil.Process(child.pid).nice(min(os.nice(0) + NICENESS, 19))
     return child.pid
 
 
@@ -70,7 +70,8 @@ def find(folder: Path, pid: int | None) -> int | None:
             before it could note the id.
     """
     if pid is not None and (child := _children.get(pid)) is not None:
-        child.poll()  # an ended child would otherwise stay as a zombie
+        # No need of the command line, which is empty for a moment after the start.
+        return pid if child.poll() is None else None
     candidates = [pid] if pid is not None else psutil.pids()
     return next((found for found in candidates if _folder_of(found) == folder), None)
 
