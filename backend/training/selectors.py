@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Final
 
+from django.core.exceptions import ValidationError
 from django.db.models import Case, Count, OuterRef, Q, Subquery, When
 from django.db.models.functions import Mod
 from django.utils.translation import gettext as _
@@ -50,7 +51,11 @@ def training_run_get(*, user: "User", run_id: "uuid.UUID | str") -> TrainingRun:
     Raises:
         NotFound: there is none with that id.
     """
-    found = training_run_list(user=user).filter(pk=run_id).first()
+    runs = training_run_list(user=user)
+    try:
+        found = runs.filter(pk=run_id).first()
+    except ValidationError:  # no UUID at all, as a socket may send
+        found = None
     if found is None:
         raise NotFound(_("There is no such training run."))
     return found
