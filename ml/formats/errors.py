@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from ml.errors import MlError
+
 MESSAGES: Mapping[str, str] = {
     # the whole file
     "empty_file": "The file is empty.",
@@ -27,10 +29,9 @@ MESSAGES: Mapping[str, str] = {
 }
 
 
-class FormatError(ValueError):
+class FormatError(MlError):
     """Why a file or a row cannot be read, as one sentence for people."""
 
     def __init__(self, code: str, **params: str | int) -> None:
-        self.code = code
+        super().__init__(MESSAGES[code] % params, code=code)
         self.params = params
-        super().__init__(MESSAGES[code] % params)
