@@ -17,7 +17,7 @@ class MessageSend(TypedDict):
 
     Without ``conversation_id`` a conversation is opened with ``assistant`` (slug or id). Without
     ``parent_id`` the question comes after what the page shows; with it, it becomes one more child
-    of that answer; ``null`` makes another first question.
+    of that answer, or stands beside that question; ``null`` makes another first question.
     """
 
     type: Literal["message.send"]
@@ -231,6 +231,7 @@ FINAL: Final = {
     "interrupted": "reply.interrupted",
     "failed": "reply.failed",
 }
+FINAL_TYPES: Final = frozenset(FINAL.values())
 
 
 def error_event(error: "DomainError", request: "dict[str, Any]") -> ErrorEvent:
