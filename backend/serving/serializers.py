@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -100,6 +101,8 @@ class DeploymentOutput(serializers.ModelSerializer[Deployment]):
         Deployment.Proof.choices, help_text="Whether the server makes the prompt that we make."
     )
 
+    proof_note = serializers.SerializerMethodField()
+
     class Meta:
         model = Deployment
         fields = (
@@ -112,6 +115,9 @@ class DeploymentOutput(serializers.ModelSerializer[Deployment]):
             "proof",
             "proof_note",
         )
+
+    def get_proof_note(self, deployment: Deployment) -> str:
+        return gettext(deployment.proof_note) if deployment.proof_note else ""
 
 
 class AdapterOutput(serializers.ModelSerializer[Adapter]):

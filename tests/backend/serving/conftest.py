@@ -27,6 +27,8 @@ class ModelServer:
     models: list[str] = field(default_factory=lambda: ["smollm2-135m-instruct"])
     loaded: dict[str, str] = field(default_factory=dict)  # name -> path
     refusal: str = ""  # of the next loads
+    # What ``/tokenize`` says of messages; None as with a server that has no such route.
+    token_ids: "Callable[[list[dict[str, str]]], list[int]] | None" = None
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path == "/v1/models":
@@ -36,6 +38,8 @@ class ModelServer:
         if path == "/v1/load_lora_adapter":
             self.loaded[body["lora_name"]] = body["lora_path"]
             return 200, {}
+        if path == "/tokenize" and self.token_ids and body["model"] in self.loaded:
+            return 200, {"tokens": self.token_ids(body["messages"])}
         return 404, {"error": {"message": "no such route", "code": "not_found"}}
 
 
