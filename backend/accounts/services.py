@@ -9,12 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import ApiKey, Department, User
-from backend.accounts.roles import Role
+from backend.accounts.roles import Action, Role, require
 from backend.common.audit import audit_write
-from backend.common.errors import Invalid
+from backend.common.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 KEY_PREFIX: Final = "ldk_"
@@ -35,8 +35,12 @@ def api_key_create(
     """A new key and its secret, which is shown this once and never kept.
 
     Raises:
+        NotAllowed: a key for somebody else, or one that acts for others, by a person who does
+            not manage people.
         Invalid: an unknown scope, a past expiry or no name.
     """
+    if owner.pk != actor.pk or ApiKey.Scope.ACT_AS in scopes:
+        require(actor, Action.PEOPLE_MANAGE)
     unknown = set(scopes) - set(ApiKey.Scope.values)
     if unknown or not scopes:
         raise Invalid(_("Choose at least one scope that exists."), scopes=sorted(unknown))
@@ -63,7 +67,13 @@ def api_key_create(
 
 @transaction.atomic
 def api_key_revoke(*, actor: User, key: ApiKey) -> None:
-    """End a key now; revoking it again changes nothing."""
+    """End a key now; revoking it again changes nothing.
+
+    Raises:
+        NotAllowed: it is somebody else's, and the person does not manage people.
+    """
+    if key.owner_id != actor.pk:
+        require(actor, Action.PEOPLE_MANAGE)
     if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
         audit_write(actor=actor, action="api_key.revoke", entity=key, name=key.name)
 
@@ -100,6 +110,37 @@ def person_create(
     group, _created = Group.objects.get_or_create(name=role.value)
     user.groups.add(group)
     return user
+
+
+@transaction.atomic
+def person_save(*, actor: User, person: User, roles: "Iterable[Role]") -> User:
+    """Store a person, new or changed, who then has exactly these roles.
+
+    Raises:
+        NotAllowed: the actor does not manage people.
+        Conflict: nobody would be left who manages people.
+    """
+    require(actor, Action.PEOPLE_MANAGE)
+    chosen = sorted(set(roles))
+    is_new = person._state.adding
+    person.is_staff = bool(set(chosen) - {Role.EMPLOYEE})
+    person.is_superuser = Role.ADMINISTRATOR in chosen
+    person.save()
+    person.groups.set([Group.objects.get_or_create(name=role.value)[0] for role in chosen])
+    if not User.objects.filter(is_active=True, is_superuser=True).exists():
+        raise Conflict(
+            _("Nobody would be left to administer Loredesk. Name another administrator first."),
+            code="last_administrator",
+        )
+    audit_write(
+        actor=actor,
+        action="person.create" if is_new else "person.update",
+        entity=person,
+        username=person.username,
+        roles=[role.value for role in chosen],
+        active=person.is_active,
+    )
+    return person
 
 
 def roles_ensure() -> None:

@@ -6,13 +6,13 @@ from django.db import transaction
 
 from backend.accounts.roles import Action, require
 from backend.assistants.base_models import base_model_check
+from backend.assistants.models import Assistant
 from backend.common.audit import audit_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.accounts.models import Department, User
-    from backend.assistants.models import Assistant
 
 
 class AssistantChanges(TypedDict, total=False):
@@ -27,6 +27,26 @@ class AssistantChanges(TypedDict, total=False):
     max_new_tokens: int
     is_active: bool
     departments: "Sequence[Department]"
+
+
+@transaction.atomic
+def assistant_create(*, user: "User", slug: str, **fields: Unpack[AssistantChanges]) -> "Assistant":
+    """A new assistant, answering with its base model alone; ``base_model`` must be among them.
+
+    Raises:
+        NotAllowed: the person does not manage assistants.
+        Invalid: a base model that cannot be one.
+        ValidationError: a value out of its range, or a short name that is taken.
+    """
+    require(user, Action.ASSISTANTS_MANAGE)
+    departments = fields.pop("departments", ())
+    fields["base_model"] = base_model_check(fields.get("base_model", ""))
+    assistant = Assistant(slug=slug, **fields)
+    assistant.full_clean()
+    assistant.save()
+    assistant.departments.set(departments)
+    audit_write(actor=user, action="assistant.create", entity=assistant, slug=slug)
+    return assistant
 
 
 @transaction.atomic

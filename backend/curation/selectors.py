@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import CharField, Count, Exists, F, Func, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -55,6 +55,19 @@ def record_search(records: "QuerySet[Record]", text: str) -> "QuerySet[Record]":
             | Q(tags__icontains=word)
         )
     return records
+
+
+def tag_list(*, user: "User", limit: int = 50) -> list[str]:
+    """The tags in use, most frequent first.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    tag = Func(F("tags"), function="unnest", output_field=CharField())
+    tags = Record.objects.order_by().annotate(tag=tag).values("tag")
+    counted = tags.annotate(number=Count("pk")).order_by("-number", "tag")
+    return list(counted.values_list("tag", flat=True)[:limit])
 
 
 def revision_list(*, user: "User", record_id: "uuid.UUID") -> "QuerySet[Revision]":

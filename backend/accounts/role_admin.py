@@ -1,0 +1,78 @@
+"""Admin pages whose permissions are our roles, and which say what went wrong instead of failing."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+
+from backend.accounts.roles import Action, may
+from backend.common.errors import DomainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib import admin
+    from django.db.models import Model
+    from django.http import HttpRequest, HttpResponse
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    # What these pages use of Unfold, which has no types. Any: each page has another model.
+    class ModelAdmin(admin.ModelAdmin[Any]):
+        def get_actions_submit_line(self, request: HttpRequest, object_id: object) -> list[Any]: ...
+
+    def action(**options: Any) -> Callable[[F], F]: ...
+else:
+    from unfold.admin import ModelAdmin
+    from unfold.decorators import action
+
+__all__ = ["RoleAdmin", "action"]
+
+
+class RoleAdmin(ModelAdmin):
+    """Who may view and who may write follows from an action each; Django's permission rows do not.
+
+    Whatever a service refuses is shown as a message, and nothing of the request is kept.
+    """
+
+    view_action: ClassVar[Action]
+    write_action: ClassVar[Action]
+    deletable: ClassVar[bool] = False
+    list_per_page = 50
+
+    def has_module_permission(self, request: "HttpRequest") -> bool:
+        return may(request.user, self.view_action)
+
+    def has_view_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return may(request.user, self.view_action)
+
+    def has_add_permission(self, request: "HttpRequest") -> bool:
+        return may(request.user, self.write_action)
+
+    def has_change_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return may(request.user, self.write_action)
+
+    def has_delete_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return self.deletable and may(request.user, self.write_action)
+
+    def changeform_view(
+        self,
+        request: "HttpRequest",
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> "HttpResponse":
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def changelist_view(
+        self, request: "HttpRequest", extra_context: dict[str, Any] | None = None
+    ) -> "HttpResponse":
+        try:
+            return super().changelist_view(request, extra_context)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return HttpResponseRedirect(request.get_full_path())

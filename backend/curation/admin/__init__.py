@@ -1,0 +1,5 @@
+"""The curators' pages."""
+
+from backend.curation.admin.records import RecordAdmin
+
+__all__ = ["RecordAdmin"]

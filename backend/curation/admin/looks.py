@@ -1,0 +1,71 @@
+"""Badges and excerpts of the record pages. Status is word, icon and colour together."""
+
+from typing import TYPE_CHECKING, Final
+
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+
+from backend.curation.models import Record
+from backend.curation.services.imports import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.safestring import SafeString
+
+# Names of Material Symbols, which Unfold brings along; the colours stand in loredesk-admin.css.
+ICONS: "Final[Mapping[str, str]]" = {
+    Record.Status.DRAFT: "edit_note",
+    Record.Status.IN_REVIEW: "rate_review",
+    Record.Status.APPROVED: "check_circle",
+    Record.Status.REJECTED: "cancel",
+    Record.Status.ARCHIVED: "inventory_2",
+    Outcome.NEW: "add_circle",
+    Outcome.DUPLICATE: "content_copy",
+    Outcome.CONFLICT: "call_split",
+    Outcome.INVALID: "error",
+    "golden": "star",
+}
+
+
+def badge(kind: str, word: object, title: object = "") -> "SafeString":
+    return format_html(
+        '<span class="ld-badge ld-badge-{}" title="{}">'
+        '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        kind,
+        title,
+        ICONS[kind],
+        word,
+    )
+
+
+def status_badges(record: Record) -> "SafeString":
+    """The status and, in amber, whether the record is golden."""
+    status = badge(record.status, record.get_status_display(), record.review_note)
+    if not record.golden:
+        return status
+    golden = badge("golden", _("golden"), _("Kept out of training; asked in every evaluation."))
+    return format_html('<span class="ld-badges">{}{}</span>', status, golden)
+
+
+def question_and_answer(record: Record) -> "SafeString":
+    return format_html(
+        '<span class="ld-question">{}</span><span class="ld-answer">{}</span>',
+        excerpt(record.instruction),
+        excerpt(record.output),
+    )
+
+
+def tag_list(record: Record) -> "SafeString":
+    tags = format_html_join("", '<span class="ld-tag">{}</span>', ((tag,) for tag in record.tags))
+    return format_html('<span class="ld-tags">{}</span>', tags)
+
+
+def paragraphs(texts: list[str]) -> "SafeString":
+    return format_html_join("", '<p class="ld-paragraph">{}</p>', ((text,) for text in texts))
+
+
+def excerpt(text: str, characters: int = 160) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text[: characters * 2].split())
+    return line if len(line) <= characters else line[:characters].rstrip() + "…"

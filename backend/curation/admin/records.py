@@ -1,0 +1,192 @@
+"""The record pages: list, form, review, and what starts from here."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.accounts.access import acting_user
+from backend.accounts.roles import Action
+from backend.curation import services
+from backend.curation.admin import looks
+from backend.curation.admin.actions import RecordActions
+from backend.curation.admin.forms import RecordForm
+from backend.curation.admin.revisions import RevisionInline
+from backend.curation.models import Record
+from backend.curation.selectors import (
+    curation_state,
+    record_get,
+    record_list,
+    record_search,
+    tag_list,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+Status = Record.Status
+
+
+class TagFilter(admin.SimpleListFilter):
+    title = gettext_lazy("tag")
+    parameter_name = "tag"
+
+    def lookups(
+        self,
+        request: "HttpRequest",
+        model_admin: "admin.ModelAdmin[Any]",  # noqa: ARG002
+    ) -> "Iterable[tuple[str, str]]":
+        return [(tag, tag) for tag in tag_list(user=acting_user(request))]
+
+    def queryset(
+        self,
+        request: "HttpRequest",  # noqa: ARG002
+        queryset: "QuerySet[Record]",
+    ) -> "QuerySet[Record]":
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+
+
+@admin.register(Record)
+class RecordAdmin(RecordActions):
+    view_action = Action.RECORDS_READ
+    write_action = Action.RECORDS_WRITE
+
+    form = RecordForm
+    inlines = (RevisionInline,)
+    warn_unsaved_form = True
+    list_display = ("question", "status_shown", "language", "tags_shown", "author", "updated_at")
+    list_display_links = ("question",)
+    list_filter = ("status", "language", "golden", TagFilter)
+    list_filter_submit = True
+    search_fields = ("instruction",)  # shows the box; record_search does the search
+    search_help_text = gettext_lazy("Question, answer or tag")
+    list_before_template = "admin/curation/record/before_list.html"
+    change_form_before_template = "admin/curation/record/before_form.html"
+    fieldsets = (
+        (None, {"fields": ("instruction", "output", "phrasings")}),
+        (gettext_lazy("Sorting"), {"fields": (("language", "tags"), "golden")}),
+        (
+            gettext_lazy("Context, earlier turns and system prompt"),
+            {"fields": ("input", "history", "system"), "classes": ("collapse",)},
+        ),
+    )
+
+    # For those who may only read, who get no form.
+    fieldsets_read = (
+        (None, {"fields": ("instruction", "output", "phrasings_shown")}),
+        (gettext_lazy("Sorting"), {"fields": (("language", "tags_shown"), "golden")}),
+        (
+            gettext_lazy("Context, earlier turns and system prompt"),
+            {"fields": ("input", "history_shown", "system")},
+        ),
+    )
+
+    # ------------------------------------------------------------ the list
+
+    def get_queryset(self, request: "HttpRequest") -> "QuerySet[Record]":
+        return record_list(user=acting_user(request)).order_by("-created_at", "-pk")
+
+    def get_search_results(
+        self,
+        request: "HttpRequest",  # noqa: ARG002
+        queryset: "QuerySet[Record]",
+        search_term: str,
+    ) -> "tuple[QuerySet[Record], bool]":
+        return record_search(queryset, search_term), False
+
+    def changelist_view(
+        self, request: "HttpRequest", extra_context: dict[str, Any] | None = None
+    ) -> "HttpResponse":
+        state = curation_state(user=acting_user(request))
+        shown = {"state": state, "status_tabs": self.status_tabs(request, state.by_status)}
+        answer = super().changelist_view(request, {**(extra_context or {}), **shown})
+        # Unfold's links know no filters, and an export is of what the list shows.
+        for entry in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
+            for item in entry.get("items", ()):
+                item["path"] += f"?{request.GET.urlencode()}"
+        return answer
+
+    def status_tabs(
+        self, request: "HttpRequest", by_status: dict[str, dict[str, int]]
+    ) -> list[dict[str, object]]:
+        """A link for each status with its number of records, and one for all."""
+        chosen = request.GET.get("status__exact", "")
+        tabs: list[dict[str, object]] = []
+        for value, name in [("", _("All")), *Status.choices]:
+            query = request.GET.copy()
+            for parameter in ("status__exact", "p"):
+                query.pop(parameter, None)
+            if value:
+                query["status__exact"] = value
+            counts = by_status.values() if not value else [by_status[value]]
+            number = sum(sum(languages.values()) for languages in counts)
+            tabs.append(
+                {
+                    "name": name,
+                    "number": number,
+                    "link": f"?{query.urlencode()}",
+                    "chosen": value == chosen,
+                    "icon": looks.ICONS.get(value, ""),
+                    "kind": value or "all",
+                }
+            )
+        return tabs
+
+    @admin.display(description=gettext_lazy("question and answer"), ordering="instruction")
+    def question(self, record: Record) -> "SafeString":
+        return looks.question_and_answer(record)
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def status_shown(self, record: Record) -> "SafeString":
+        return looks.status_badges(record)
+
+    @admin.display(description=gettext_lazy("tags"))
+    def tags_shown(self, record: Record) -> "SafeString":
+        return looks.tag_list(record)
+
+    # ------------------------------------------------------------ the form
+
+    def get_fieldsets(self, request: "HttpRequest", obj: "Model | None" = None) -> Any:
+        return self.fieldsets if self.has_change_permission(request, obj) else self.fieldsets_read
+
+    @admin.display(description=gettext_lazy("other phrasings"))
+    def phrasings_shown(self, record: Record) -> "SafeString":
+        return looks.paragraphs(record.phrasings)
+
+    @admin.display(description=gettext_lazy("earlier turns"))
+    def history_shown(self, record: Record) -> "SafeString":
+        return looks.paragraphs([text for turn in record.history for text in turn])
+
+    def change_view(
+        self,
+        request: "HttpRequest",
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> "HttpResponse":
+        record = self.get_object(request, object_id)
+        shown = {"record": record, "record_badges": looks.status_badges(record)} if record else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+
+    def save_model(self, request: "HttpRequest", obj: Record, form: Any, change: bool) -> None:
+        actor = acting_user(request)
+        if change:
+            saved = services.record_update(
+                actor=actor,
+                record=record_get(user=actor, record_id=obj.pk),
+                content=form.content(),
+                revision=form.cleaned_data["seen_revision"],
+            )
+        else:
+            saved = services.record_create(actor=actor, content=form.content())
+        obj.pk = saved.pk
+        obj._state.adding = False
+        obj.refresh_from_db()
+        for button in self.get_actions_submit_line(request, obj.pk):
+            if button.action_name in request.POST:
+                button.method(request, obj)

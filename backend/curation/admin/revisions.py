@@ -1,0 +1,93 @@
+"""The history of a record: who changed what, and when."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, JSONField, Window
+from django.db.models.functions import Lag
+from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.curation.admin.looks import excerpt
+from backend.curation.content import NAMES
+from backend.curation.models import Record, Revision
+
+if TYPE_CHECKING:
+    from django.contrib import admin
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+    TabularInline = admin.TabularInline[Revision, Record]
+else:
+    from unfold.admin import TabularInline
+
+
+class RevisionInline(TabularInline):
+    model = Revision
+    tab = True
+    hide_title = True
+    per_page = 20
+    extra = 0
+    can_delete = False
+    fields = ("revision", "changes", "author", "at")
+    readonly_fields = fields
+    verbose_name_plural = gettext_lazy("history")
+
+    def get_queryset(self, request: "HttpRequest") -> "QuerySet[Revision]":
+        before = Window(
+            Lag("content"),
+            partition_by=F("record"),
+            order_by=F("number").asc(),
+            output_field=JSONField(),
+        )
+        revisions: QuerySet[Revision] = super().get_queryset(request)
+        return revisions.select_related("author").annotate(before=before)
+
+    def has_add_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_view_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
+        return True  # whoever sees the record
+
+    def revision(self, revision: Revision) -> int:
+        return revision.number
+
+    revision.short_description = gettext_lazy("revision")  # type: ignore[attr-defined]
+
+    def at(self, revision: Revision) -> Any:  # Any: shown as the locale has it
+        return revision.created_at
+
+    at.short_description = gettext_lazy("when")  # type: ignore[attr-defined]
+
+    def changes(self, revision: Revision) -> "SafeString | str":
+        before: dict[str, Any] | None = getattr(revision, "before", None)
+        if before is None:
+            return _("written")
+        changed = [name for name in NAMES if before[name] != revision.content[name]]
+        return format_html_join(
+            "",
+            '<p class="ld-change"><b>{}</b> <del>{}</del> <ins>{}</ins></p>',
+            ((label(name), shown(before[name]), shown(revision.content[name])) for name in changed),
+        )
+
+    changes.short_description = gettext_lazy("what changed")  # type: ignore[attr-defined]
+
+
+def label(name: str) -> str:
+    return str(getattr(Record._meta.get_field(name), "verbose_name", name))
+
+
+def shown(value: Any) -> "SafeString | str":  # Any: a value of some field
+    match value:
+        case True:
+            return _("yes")
+        case False | "" | []:
+            return "–"
+        case list():
+            return excerpt(" · ".join(" → ".join(v) if isinstance(v, list) else v for v in value))
+        case _:
+            return excerpt(str(value), 240)
