@@ -272,8 +272,13 @@ UNFOLD: dict[str, Any] = {
             "950": "#142136",
         },
     },
+    "STYLES": [lambda request: static("loredesk-admin.css")],  # noqa: ARG005
+    "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
+    "ENVIRONMENT": "backend.curation.dashboard.four_eyes_label",
+    "COMMAND": {"search_callback": "backend.curation.dashboard.search"},
     "SIDEBAR": {
         "show_search": True,
+        "command_search": True,
         "navigation": [
             {
                 "items": [
@@ -300,15 +305,19 @@ UNFOLD: dict[str, Any] = {
                         "title": _("People"),
                         "icon": "group",
                         "link": reverse_lazy("admin:accounts_user_changelist"),
-                        "permission": lambda request: request.user.has_perm("accounts.view_user"),
+                        "permission": "backend.accounts.sidebar.may_manage_people",
                     },
                     {
                         "title": _("Departments"),
                         "icon": "apartment",
                         "link": reverse_lazy("admin:accounts_department_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "accounts.view_department"
-                        ),
+                        "permission": "backend.accounts.sidebar.may_manage_people",
+                    },
+                    {
+                        "title": _("Assistant settings"),
+                        "icon": "tune",
+                        "link": reverse_lazy("admin:assistants_assistant_changelist"),
+                        "permission": "backend.accounts.sidebar.may_manage_assistants",
                     },
                     {
                         "title": _("API keys"),
@@ -319,9 +328,7 @@ UNFOLD: dict[str, Any] = {
                         "title": _("Audit"),
                         "icon": "history",
                         "link": reverse_lazy("admin:common_auditentry_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "common.view_auditentry"
-                        ),
+                        "permission": "backend.accounts.sidebar.may_read_audit",
                     },
                 ],
             },
