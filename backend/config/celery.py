@@ -6,8 +6,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutdown
 
-from backend.chat.schedule import SCHEDULE as CHAT_SCHEDULE
-from backend.training.schedule import SCHEDULE as TRAINING_SCHEDULE
+from backend.chat.schedule import BEAT_SCHEDULE as CHAT_SCHEDULE
+from backend.training.schedule import BEAT_SCHEDULE as TRAINING_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 # Any: Celery's entries have no type. The reaper only reads rows and enqueues, so the worker
 # runs it, which is there even while every trainer is busy.
-SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "training-runs-reap": {
         "task": "backend.training.tasks.training_runs_reap",
         "schedule": 10.0,
