@@ -11,17 +11,14 @@ from backend.config.embedded.start import run
 from backend.config.env import EnvironmentProblem
 
 
-class Stopped(KeyboardInterrupt):
-    """TERM or HUP arrived: the same as Ctrl-C."""
-
-
 def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise Stopped
+    raise KeyboardInterrupt
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
+    # INT as well: a shell that starts this in the background would let it be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
         run()
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ Here every connection needs the password, the only socket is on the loopback add
 outside the cluster's own folder changes its permissions.
 """
 
-import contextlib
 import importlib.metadata
 import locale
 import os
@@ -173,12 +172,11 @@ def wait_until_ready(cluster: Cluster, *, timeout_s: float) -> None:
 def create_database(cluster: Cluster) -> None:
     """The database and its extension; test databases get the extension from the template."""
     enable_vectors(cluster, "template1")
+    exists = "SELECT 1 FROM pg_database WHERE datname = %s"
     create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
-    with (
-        psycopg.connect(cluster.database_url("postgres"), autocommit=True) as connection,
-        contextlib.suppress(psycopg.errors.DuplicateDatabase),
-    ):
-        connection.execute(create)
+    with psycopg.connect(cluster.database_url("postgres"), autocommit=True) as connection:
+        if not connection.execute(exists, [DATABASE]).fetchone():
+            connection.execute(create)
 
 
 def enable_vectors(cluster: Cluster, database: str) -> None:

@@ -43,8 +43,7 @@ class Supervisor:
         Raises:
             StartProblem: it ended, or does not answer within 20 seconds.
         """
-        output = clone.logs / "supervisor-output.log"
-        with output.open("wb") as log:
+        with (clone.logs / "supervisor-output.log").open("wb") as log:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-W", "ignore", "-m", "supervisor.supervisord"),
@@ -59,16 +58,23 @@ class Supervisor:
             )
         url = f"http://loredesk:{password}@127.0.0.1:{port}/RPC2"
         supervisor = cls(process, xmlrpc.client.ServerProxy(url).supervisor)
-        give_up_at = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < give_up_at:
+        try:
+            supervisor.wait_until_it_answers(timeout_s=20)
+        except BaseException:
+            process.kill()
+            raise
+        return supervisor
+
+    def wait_until_it_answers(self, *, timeout_s: float) -> None:
+        give_up_at = time.monotonic() + timeout_s
+        while self.is_running() and time.monotonic() < give_up_at:
             try:
-                supervisor.rpc.getState()
+                self.rpc.getState()
             except UNREACHABLE:
                 time.sleep(0.05)
             else:
-                return supervisor
-        process.kill()
-        raise StartProblem(f"The supervisor did not start: see {output}.")
+                return
+        raise StartProblem("The supervisor did not start: see supervisor-output.log in the logs.")
 
     def is_running(self) -> bool:
         return self.process.poll() is None

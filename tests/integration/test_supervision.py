@@ -1,0 +1,155 @@
+"""The whole product under its supervisor: what is killed comes back, what is stopped is gone.
+
+One stack for all of these, in the order in which they stand.
+"""
+
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from backend.config import env
+from backend.config.embedded import leftovers
+from backend.config.embedded.ports import free_port
+from tests import stack as stacks
+from tests.stack import Stack
+
+STOP_ORDER = [
+    "web",
+    "replier",
+    "worker",
+    "beat",
+    "trainer",
+    "model-server",
+    "valkey",
+    "postgres",
+]
+HEALED_WITHIN_S = 30
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="loredesk-supervision-"))
+    path.chmod(0o711)  # PostgreSQL's account must get through to its own folder
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[Stack]:
+    with stacks.running_stack(folder / "data", free_port()) as stack:
+        yield stack
+
+
+def wait_for_another(stack: Stack, name: str, old: int) -> None:
+    """Returns when the program runs again as another process and everything is ready."""
+    give_up_at = time.monotonic() + HEALED_WITHIN_S
+    while time.monotonic() < give_up_at:
+        if stack.running().get(name, old) != old and stack.is_ready():
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{name} was not started again, or /readyz did not recover")
+
+
+def test_everything_runs_as_a_process_of_its_own(stack: Stack) -> None:
+    give_up_at = time.monotonic() + HEALED_WITHIN_S
+    while len(stack.running()) < len(STOP_ORDER) and time.monotonic() < give_up_at:
+        time.sleep(0.2)  # ready, but not yet for as long as the supervisor wants to see
+    running = stack.running()
+    assert sorted(running) == sorted(STOP_ORDER)
+    assert len({psutil.Process(pid).pid for pid in running.values()}) == len(STOP_ORDER)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in STOP_ORDER if name not in {"postgres", "valkey"}]
+)
+def test_a_killed_process_is_started_again(stack: Stack, name: str) -> None:
+    killed = stack.running()[name]
+    psutil.Process(killed).kill()
+    wait_for_another(stack, name, killed)
+
+
+def test_a_killed_database_loses_nothing_that_it_acknowledged(stack: Stack) -> None:
+    url = env.read_file(stack.data_dir / env.EMBEDDED_FILE)["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (value text)")
+        connection.execute("INSERT INTO kept VALUES ('acknowledged')")
+        killed = stack.running()["postgres"]
+        psutil.Process(killed).kill()
+    wait_for_another(stack, "postgres", killed)
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert connection.execute("SELECT value FROM kept").fetchall() == [("acknowledged",)]
+        connection.execute("DROP TABLE kept")
+
+
+def test_a_killed_valkey_loses_nothing_that_it_acknowledged(stack: Stack) -> None:
+    url = env.read_file(stack.data_dir / env.EMBEDDED_FILE)["REDIS_URL"]
+    with redis.Redis.from_url(url) as client:
+        entries = [client.xadd("test:kept", {"n": str(n)}) for n in range(100)]
+        killed = stack.running()["valkey"]
+        psutil.Process(killed).kill()
+    wait_for_another(stack, "valkey", killed)
+    with redis.Redis.from_url(url) as client:
+        assert [entry for entry, _ in client.xrange("test:kept")] == entries
+        client.delete("test:kept")
+
+
+def test_a_second_start_in_the_clone_says_where_the_first_is(stack: Stack, folder: Path) -> None:
+    before = stack.output
+    second = stacks.launch(stack.data_dir, free_port())
+    assert second.process.wait(timeout=30) == 1
+    said = second.output
+    stacks.output_file(stack.data_dir).write_text(before, encoding="utf-8")
+    assert said == (
+        "\nLoredesk cannot start. Loredesk is already running in this clone: "
+        f"process {stack.process.pid}, {stack.url}.\n"
+    )
+    assert stack.is_ready()
+
+
+def test_a_busy_port_is_said_in_one_sentence(stack: Stack, folder: Path) -> None:
+    other = stacks.launch(folder / "other", stack.port)
+    assert other.process.wait(timeout=30) == 1
+    assert other.output == (
+        f"\nLoredesk cannot start. Port {stack.port} is in use by another program: stop that one, "
+        f"or choose another port, for instance with 'make run PORT={stack.port + 1}'.\n"
+    )
+
+
+def test_a_start_after_everything_was_killed_heals(stack: Stack) -> None:
+    everyone = leftovers.processes_of(stack.instance)
+    supervisor = next(process for process in everyone if leftovers.is_supervisor(process))
+    stack.process.kill()
+    stack.process.wait()
+    supervisor.kill()
+    orphans = [process for process in everyone if process != supervisor and process.is_running()]
+    assert len(orphans) >= len(STOP_ORDER)
+    again = stacks.launch(stack.data_dir, stack.port)
+    again.wait_until_ready(timeout_s=90)
+    assert "that an interrupted start had left behind" in again.output
+    assert not [process for process in orphans if process.is_running()]
+    stack.process = again.process
+
+
+def test_ctrl_c_stops_everything_in_order(stack: Stack) -> None:
+    assert stack.stop() == 0
+    said = [line.split()[0] for line in stack.output.splitlines() if line.endswith(" stopped")]
+    assert said == STOP_ORDER
+    assert leftovers.processes_of(stack.instance) == []
+
+
+def test_a_start_that_is_interrupted_leaves_nothing(stack: Stack) -> None:
+    again = stacks.launch(stack.data_dir, stack.port)
+    give_up_at = time.monotonic() + 30
+    while "starting the processes" not in again.output and time.monotonic() < give_up_at:
+        time.sleep(0.1)
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(timeout=120) == 0
+    assert leftovers.processes_of(stack.instance) == []
