@@ -184,7 +184,7 @@ def test_writing_a_record(pages: Pages, curator: User) -> None:
     ],
 )
 def test_a_wrong_field_comes_back_with_the_reason_and_the_text(
-    pages: Pages, curator: User, wrong: dict[str, str], words: str
+    pages: Pages, curator: User, wrong: dict[str, Any], words: str
 ) -> None:
     answer = pages(curator).post(ADD, form_of(**wrong))
     assert words in text_of(answer)
