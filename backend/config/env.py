@@ -204,6 +204,11 @@ def outer_variables() -> Mapping[str, str]:
     return ChainMap(given(os.environ), read_file(DOTENV))
 
 
+def for_own_process(more: Mapping[str, str]) -> dict[str, str]:
+    """The process environment as it is, and ``more``, for a process of ours."""
+    return {**os.environ, **more}
+
+
 def for_foreign_process() -> dict[str, str]:
     """The process environment without what is ours: no secret, no address, no Django."""
     ours = {"DJANGO_SETTINGS_MODULE", *Reader.asked, *(f"{name}_FILE" for name in Reader.asked)}

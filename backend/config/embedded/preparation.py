@@ -6,7 +6,6 @@ Django's models nor torch.
 """
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from backend.config.embedded.clone import Clone, write_private
 from backend.config.embedded.problems import StartProblem
-from backend.config.env import ROOT
+from backend.config.env import ROOT, for_own_process
 
 PACKAGED = "packaged:"
 
@@ -57,7 +56,7 @@ def command(arguments: list[str], environment: Mapping[str, str]) -> None:
     finished = subprocess.run(
         arguments,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env=for_own_process(environment),
         stdin=subprocess.DEVNULL,
         umask=0o077,
         check=False,

@@ -1,7 +1,6 @@
 """Starts the supervisor (supervisord), speaks with it and stops what it looks after."""
 
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from backend.config.embedded.clone import Clone
 from backend.config.embedded.problems import StartProblem
+from backend.config.env import for_own_process
 
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
 
@@ -49,7 +49,7 @@ class Supervisor:
                     *(sys.executable, "-W", "ignore", "-m", "supervisor.supervisord"),
                     *("-c", str(clone.supervisor_config)),
                 ],
-                env={**os.environ, **environment},
+                env=for_own_process(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
