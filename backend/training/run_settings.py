@@ -13,6 +13,7 @@ from backend.accounts.roles import Action, require
 from backend.assistants.selectors import assistant_get, assistant_named
 from backend.common.errors import Invalid
 from backend.curation.selectors import dataset_version_get
+from ml import settings as ml_settings
 
 if TYPE_CHECKING:
     import uuid
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from backend.accounts.models import User
     from backend.curation.models import DatasetVersion
 
-# Expected of ml.settings: TrainingSettings, a frozen dataclass of the names in the plan, each with
-# a default, with validate() -> list[(field, sentence)] that also judges types (values come as JSON)
-# and steps(train_examples) -> int; FIELDS, a sequence of objects with name, type (int, float,
-# choice, list), min, max, choices (None where there is none); scaled_defaults(train_examples) ->
-# TrainingSettings; presets(train_examples) -> dict[str, TrainingSettings].
-
 
 def settings_check(given: "Mapping[str, Any]", *, version: "DatasetVersion") -> dict[str, Any]:
     """All settings of a run: what is given over the defaults for this version.
@@ -34,8 +29,6 @@ def settings_check(given: "Mapping[str, Any]", *, version: "DatasetVersion") -> 
     Raises:
         Invalid: ``details["settings"]`` has a list of sentences for each field that is wrong.
     """
-    from ml import settings as ml_settings  # until it has landed
-
     defaults = asdict(ml_settings.scaled_defaults(version.examples["train"]))
     problems: dict[str, list[str]] = {
         name: [_("There is no such setting.")] for name in given if name not in defaults
@@ -43,7 +36,7 @@ def settings_check(given: "Mapping[str, Any]", *, version: "DatasetVersion") -> 
     known = {name: value for name, value in given.items() if name in defaults}
     settings = ml_settings.TrainingSettings(**defaults | known)
     for name, sentence in settings.validate():
-        problems.setdefault(name, []).append(_(sentence) if sentence else sentence)
+        problems.setdefault(name, []).append(_(sentence))
     if problems:
         raise Invalid(
             _("Some settings cannot be used."), code="settings_invalid", settings=problems
@@ -58,8 +51,6 @@ def form(*, user: "User", version_id: "uuid.UUID | None", assistant: str | None)
         NotAllowed: the person may not read runs.
         NotFound: no such version or assistant, or not for this person.
     """
-    from ml import settings as ml_settings  # until it has landed
-
     require(user, Action.RUNS_READ)
     version = dataset_version_get(user=user, version_id=version_id) if version_id else None
     chosen = (
@@ -79,6 +70,7 @@ def form(*, user: "User", version_id: "uuid.UUID | None", assistant: str | None)
                 "min": field.min,
                 "max": field.max,
                 "choices": list(field.choices) if field.choices else None,
+                "optional": field.optional,
                 "default": values[field.name],
             }
             for field in ml_settings.FIELDS

@@ -91,7 +91,7 @@ class MetricOutput(serializers.ModelSerializer[RunMetric]):
 
 class MetricsQuery(serializers.Serializer[Any]):
     after = serializers.IntegerField(
-        required=False, default=-1, min_value=-1, help_text="Only later steps."
+        required=False, default=-1, min_value=-1, max_value=2**31 - 1, help_text="Only later steps."
     )
 
 
@@ -101,6 +101,7 @@ class LogQuery(serializers.Serializer[Any]):
         allow_null=True,
         default=None,
         min_value=0,
+        max_value=2**53,
         help_text="From this byte on; the end of the log if not given.",
     )
 
@@ -116,6 +117,7 @@ class SettingField(serializers.Serializer[Any]):
     min = serializers.FloatField(allow_null=True)
     max = serializers.FloatField(allow_null=True)
     choices = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    optional = serializers.BooleanField(help_text="May be null, which leaves it out.")
     default = serializers.JSONField(allow_null=True)
 
 
