@@ -111,10 +111,10 @@ class FakeModelServer:
         answer: web.StreamResponse = await handler(request)
         return answer
 
-    async def _health(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def _health(self, request: web.Request) -> web.Response:
         return web.Response()
 
-    async def _models(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def _models(self, request: web.Request) -> web.Response:
         data = [{"id": name, "object": "model"} for name in sorted(self.models)]
         return web.json_response({"object": "list", "data": data})
 

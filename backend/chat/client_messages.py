@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -63,7 +63,7 @@ def parsed(text: str | None) -> Values:
     if len(text) > LONGEST_FRAME:
         raise Invalid(_("This message is too large."), code="too_large", limit_bytes=LONGEST_FRAME)
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Invalid(_("This message is not JSON."), code="not_json") from error
     if not isinstance(value, dict):
@@ -86,3 +86,7 @@ def checked(message: Values) -> Values:
         field, sentences = next(iter(given.errors.items()))
         raise Invalid(f"{field}: {sentences[0]}", **given.errors)
     return dict(given.validated_data)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

@@ -48,10 +48,10 @@ class TabConsumer(AsyncWebsocketConsumer):
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(WAITING_EVENTS)
         self._sender: asyncio.Task[None] | None = None
         self._is_too_slow = False
-        # Accepted first in any case: before that a browser is not told the code.
-        await self.accept()
         user = self.scope.get("user")
         if user is None or not user.is_authenticated:
+            # Accepted first: before that a browser is not told the code.
+            await self.accept()
             await self.close(presence.NOT_SIGNED_IN)
             return
         self.session_key = str(self.scope["session"].session_key)
@@ -59,6 +59,7 @@ class TabConsumer(AsyncWebsocketConsumer):
         translation.activate(self._language())
         self._sender = asyncio.create_task(self._send_waiting())
         presence.of_this_loop().enter(self)
+        await self.accept()
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
         """Leaving stops no answer."""
@@ -79,7 +80,8 @@ class TabConsumer(AsyncWebsocketConsumer):
         message: dict[str, Any] = {}  # Any: JSON
         try:
             message = parsed(text_data)
-            await self._handle(message["type"], checked(message))
+            values = checked(message)
+            await self._handle(message["type"], values)
         except DomainError as error:
             self._say(error_event(error, message))
         except (RedisError, OSError, DatabaseError, PoolTimeout) as error:

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from channels.db import DatabaseSyncToAsync
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,10 +23,10 @@ def database_step(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     """
 
     @wraps(function)
-    async def step(*args: P.args, **kwargs: P.kwargs) -> R:
-        call: Callable[P, Awaitable[R]] = DatabaseSyncToAsync(
-            function, thread_sensitive=False, executor=_threads
-        )
-        return await call(*args, **kwargs)
+    def step(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connections.close_all()
 
-    return step
+    return sync_to_async(step, thread_sensitive=False, executor=_threads)
