@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -164,9 +164,9 @@ class Job:
         """Save what Redis has, every second; hear of a stop, and of having lost the answer."""
         saved_seq, beat_at = outbox.seq, time.monotonic()
         while True:
-            lost = asyncio.create_task(outbox.lost.wait())
-            await asyncio.wait({lost}, timeout=SAVE_EVERY_S)
-            lost.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_EVERY_S):
+                    await outbox.lost.wait()
             if outbox.lost.is_set():
                 self.cut(Cut.LOST)
                 return

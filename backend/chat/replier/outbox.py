@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -183,11 +184,9 @@ class Flusher:
         while True:
             await self._wake.wait()
             if (pause := next_tick - time.monotonic()) > 0 and not self._hurry.is_set():
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._hurry.wait()
-                except TimeoutError:
-                    pass
             self._wake.clear()
             self._hurry.clear()
             next_tick = time.monotonic() + TICK_S

@@ -106,6 +106,7 @@ class Replier:
 
     async def _forget_the_gone(self) -> None:
         """Names of repliers that ended long ago and left nothing."""
+        await self._make_group()
         for consumer in await self._client.xinfo_consumers(streams.QUEUE, streams.GROUP):
             if consumer["pending"] == 0 and consumer["idle"] > GONE_MS:
                 await self._client.xgroup_delconsumer(
