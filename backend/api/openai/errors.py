@@ -8,6 +8,7 @@ from django.http import JsonResponse
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
+from rest_framework.exceptions import AuthenticationFailed
 
 from backend.api.errors import as_domain_error, envelope
 from backend.common.errors import DomainError, Invalid, Unavailable
@@ -60,6 +61,8 @@ def plain_response(error: Exception) -> JsonResponse:
 
 def _expected(error: Exception) -> tuple[int, Json, dict[str, str]]:
     if (known := as_domain_error(error)) is not None:
+        if isinstance(error, AuthenticationFailed):  # what OpenAI calls it
+            known[1]["error"]["code"] = "invalid_api_key"
         return known
     if isinstance(error, RedisError | DatabaseError | PoolTimeout | OSError):
         logger.warning("request not done: %s", error)

@@ -196,6 +196,8 @@ def _text(content: object, place: int) -> str:
         if len(parts) < len(content):
             raise _bad_message(place, _("Only parts of text are understood."))
         content = "".join(str(part.get("text", "")) for part in parts)
+    if content is not None and not isinstance(content, str):
+        raise _bad_message(place, _("“content” has to be a text."))
     checked = TextInput(data={"content": "" if content is None else content})
     if not checked.is_valid():
         raise _bad_message(place, str(checked.errors["content"][0]))

@@ -295,6 +295,7 @@ async def test_a_stranger_is_told_that_there_is_nothing(
 async def test_an_assistant_of_another_department_does_not_exist(
     tab: OpenTab, employee: User, stranger: User, assistant: Assistant
 ) -> None:
+    assert employee.department
     await in_thread(assistant.departments.set)([employee.department])
     assert (await (await tab(stranger)).ask("Hi"))["error"]["code"] == "not_found"
     assert (await (await tab(employee)).ask("Hi"))["type"] == "message.accepted"
