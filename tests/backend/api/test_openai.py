@@ -139,6 +139,7 @@ async def test_models_are_the_assistants_that_the_owner_may_ask(
 ) -> None:
     @in_thread
     def others() -> None:
+        assert employee.department
         market = Assistant.objects.create(slug="market", name="M", base_model="x")
         market.departments.add(employee.department)
         Assistant.objects.create(slug="retired", name="R", base_model="x", is_active=False)
@@ -301,6 +302,7 @@ async def test_user_is_a_label_unless_the_key_may_act_for_others(
         await acting.create(model="abc", messages=HELLO, user="nobody")
     assert refused.value.param == "user"
     # For somebody, with that person's rights.
+    assert employee.department
     await in_thread(assistant.departments.set)([employee.department])
     await acting.create(model="abc", messages=HELLO, user="employee")
     with pytest.raises(openai.NotFoundError):
