@@ -44,6 +44,7 @@ class TabConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self._following: dict[uuid.UUID, tail.Following] = {}
+        self._just_asked: uuid.UUID | None = None
         self._runs: set[str] = set()
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(WAITING_EVENTS)
         self._sender: asyncio.Task[None] | None = None
@@ -98,29 +99,39 @@ class TabConsumer(AsyncWebsocketConsumer):
     async def _handle(self, kind: str, values: "Mapping[str, Any]") -> None:
         match kind:
             case "message.send":
-                accepted = await message_send(user=self.user, **values)
-                self._say(accepted.event())
+                self._accept(await message_send(user=self.user, **values))
             case "reply.follow":
                 await self._follow(**values)
             case "reply.stop":
                 await reply_stop(user=self.user, **values)
             case "reply.regenerate":
-                accepted = await reply_regenerate(user=self.user, **values)
-                self._say(accepted.event())
+                self._accept(await reply_regenerate(user=self.user, **values))
             case "reply.continue":
                 await reply_continue(user=self.user, **values)
             case "run.follow":
                 await self._follow_run(**values)
 
+    def _accept(self, accepted: "questions.Accepted") -> None:
+        self._say(accepted.event())
+        if accepted.is_new:
+            self._just_asked = accepted.reply_id
+
     async def _follow(self, *, message_id: "uuid.UUID", after_seq: int) -> None:
+        if message_id == self._just_asked:
+            # This socket has just opened its stream: nothing to authorise, nothing to replay.
+            self._just_asked = None
+            self._follow_live(message_id, after_seq)
+            return
         reply = await reply_get(user=self.user, message_id=message_id)
-        followed = tail.of_this_loop()
-        if earlier := self._following.pop(reply.pk, None):
-            followed.unfollow(earlier)
         for event in replay.events_after(reply, after_seq):
             self._say(event)
-        if not reply.is_under_way:
-            return
+        if reply.is_under_way:
+            self._follow_live(reply.pk, max(after_seq, reply.seq))
+
+    def _follow_live(self, reply_id: "uuid.UUID", after_seq: int) -> None:
+        followed = tail.of_this_loop()
+        if earlier := self._following.pop(reply_id, None):
+            followed.unfollow(earlier)
         if len(self._following) >= FOLLOWED_AT_ONCE:
             oldest = next(iter(self._following))
             followed.unfollow(self._following.pop(oldest))
@@ -128,11 +139,9 @@ class TabConsumer(AsyncWebsocketConsumer):
         def give(event: str, is_final: bool) -> None:
             self._put(event)
             if is_final:
-                self._following.pop(reply.pk, None)
+                self._following.pop(reply_id, None)
 
-        self._following[reply.pk] = followed.follow(
-            reply.pk, after_seq=max(after_seq, reply.seq), sink=give
-        )
+        self._following[reply_id] = followed.follow(reply_id, after_seq=after_seq, sink=give)
 
     async def _follow_run(self, *, run_id: "uuid.UUID", after_step: int, after_offset: int) -> None:
         group = run_group(run_id)

@@ -11,8 +11,9 @@ from django.db import connections
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Fewer than the connection pool holds, so that a step never waits for a connection.
-STEPS_AT_ONCE: Final = 8
+# Steps are mostly Python, which runs one at a time: more threads only take turns with the event
+# loop more often. And far fewer than the pool holds, so that no step waits for a connection.
+STEPS_AT_ONCE: Final = 4
 _threads: Final = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="database")
 
 

@@ -1,18 +1,19 @@
 """What the model is shown: the system message, then the branch of the conversation."""
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 
 from backend.accounts.roles import Role, roles_of
-from backend.chat.models import Message
-from ml.messages import Person, neutralise, system_message
+from ml.messages import VARIABLE, Person, neutralise, system_message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from backend.accounts.models import User
     from backend.chat.models import Conversation
+    from backend.chat.selectors import Said
 
 
 # One message in OpenAI's shape: role and content.
@@ -26,7 +27,7 @@ TURN_MARKERS: Final = re.compile(
 
 
 def prompt_messages(
-    *, conversation: "Conversation", branch: Iterable[Message], language: str
+    *, conversation: "Conversation", branch: "Iterable[Said]", language: str
 ) -> list[ChatMessage]:
     """The assistant's system message for its owner, and the turns, oldest first.
 
@@ -35,30 +36,30 @@ def prompt_messages(
         branch: from the first question to the last one; a begun answer may follow it.
         language: of the owner, as the prompt names it.
     """
-    system = system_message(
-        conversation.assistant.system_prompt, person_of(conversation.owner, language=language)
-    )
+    written = conversation.assistant.system_prompt
+    person = person_of(conversation.owner, language=language, wanted=set(VARIABLE.findall(written)))
+    system = system_message(written, person)
     if conversation.instructions:
         system = "\n".join(part for part in (system, defused(conversation.instructions)) if part)
     messages = [{"role": "system", "content": system}] if system else []
     return [*messages, *turns_of(branch)]
 
 
-def turns_of(branch: Iterable[Message]) -> list[ChatMessage]:
+def turns_of(branch: "Iterable[Said]") -> list[ChatMessage]:
     """Questions and answers in turn.
 
     An answer without a word is left out, and what one side then said twice in a row becomes one
     turn, for templates that insist on taking turns.
     """
     turns: list[ChatMessage] = []
-    for message in branch:
-        if not message.text:
+    for said in branch:
+        if not said.text:
             continue
-        text = defused(message.text)
-        if turns and turns[-1]["role"] == message.role:
+        text = defused(said.text)
+        if turns and turns[-1]["role"] == said.role:
             turns[-1]["content"] += "\n\n" + text
         else:
-            turns.append({"role": message.role, "content": text})
+            turns.append({"role": said.role, "content": text})
     return turns
 
 
@@ -68,9 +69,9 @@ def defused(text: str) -> str:
     return neutralise(text, sorted(found)) if found else text
 
 
-def person_of(user: "User", *, language: str) -> Person:
-    """Who is asking, as the system prompt's variables name them."""
-    held = roles_of(user)
+def person_of(user: "User", *, language: str, wanted: set[str]) -> Person:
+    """Who is asking, as far as the system prompt's variables want to know."""
+    held = roles_of(user) if "role" in wanted else frozenset()
     return Person(
         name=str(user),
         department=user.department.name if user.department else None,

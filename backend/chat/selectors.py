@@ -1,8 +1,9 @@
 """Reads of conversations and messages: private to their owner, whoever else asks."""
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -22,7 +23,8 @@ WITH RECURSIVE branch (id, parent_id, distance) AS (
     SELECT above.id, above.parent_id, branch.distance + 1
     FROM chat_message above JOIN branch ON above.id = branch.parent_id
 )
-SELECT m.* FROM chat_message m JOIN branch ON branch.id = m.id ORDER BY branch.distance DESC
+SELECT m.id, m.role, m.text FROM chat_message m JOIN branch ON branch.id = m.id
+ORDER BY branch.distance DESC
 """
 
 
@@ -47,13 +49,19 @@ def conversation_list(*, user: "User", search: str = "") -> "QuerySet[Conversati
     return own.filter(title__icontains=search) if search else own
 
 
-def conversation_get(*, user: "User", conversation_id: uuid.UUID | str) -> Conversation:
+def conversation_get(
+    *, user: "User", conversation_id: uuid.UUID | str, for_update: bool = False
+) -> Conversation:
     """One of the person's own conversations, with its assistant.
+
+    With ``for_update`` nobody else changes it until the transaction ends.
 
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
     own = conversation_list(user=user).select_related("assistant")
+    if for_update:
+        own = own.select_for_update(of=("self",))
     found = own.filter(pk=row_id(conversation_id)).first()
     if found is None:
         raise NotFound(_("There is no such conversation."))
@@ -93,14 +101,19 @@ def reply_get(*, user: "User", message_id: uuid.UUID | str) -> Message:
     return found
 
 
-def branch(*, leaf_id: uuid.UUID) -> list[Message]:
+class Said(NamedTuple):
+    """One message of a branch, as far as a prompt needs it."""
+
+    id: uuid.UUID
+    role: str
+    text: str
+
+
+def branch(*, leaf_id: uuid.UUID | None) -> list[Said]:
     """From the first question down to the message ``leaf_id``, in one query."""
-    return list(Message.objects.raw(_BRANCH, [leaf_id]))
-
-
-def branch_ids(*, leaf_id: uuid.UUID | None) -> list[uuid.UUID]:
-    """The ids of ``branch``; none for an empty conversation."""
-    return [] if leaf_id is None else [message.pk for message in branch(leaf_id=leaf_id)]
+    with connection.cursor() as cursor:
+        cursor.execute(_BRANCH, [leaf_id])
+        return [Said(*row) for row in cursor.fetchall()]
 
 
 def reply_for(*, message: Message) -> Message:

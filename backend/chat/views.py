@@ -13,7 +13,7 @@ from backend.accounts.access import acting_user
 from backend.accounts.models import ApiKey
 from backend.chat.models import Conversation, Message
 from backend.chat.selectors import (
-    branch_ids,
+    branch,
     conversation_get,
     conversation_list,
     message_get,
@@ -118,7 +118,9 @@ class MessagesView(GenericAPIView[Message]):
         found = conversation_get(user=acting_user(request), conversation_id=conversation_id)
         messages = message_list(conversation=found)
         if request.query_params.get("branch") == "current":
-            messages = messages.filter(pk__in=branch_ids(leaf_id=found.current_message_id))
+            messages = messages.filter(
+                pk__in=[said.id for said in branch(leaf_id=found.current_message_id)]
+            )
         page = self.paginate_queryset(messages)
         return self.get_paginated_response(MessageOutput(page, many=True).data)
 

@@ -60,7 +60,7 @@ def take(*, reply_id: uuid.UUID, replier: str) -> Work | None:
     """Claim a queued reply and read what it needs; None when it is not to be had."""
     reply = (
         Message.objects.filter(pk=reply_id, state=Message.State.QUEUED)
-        .select_related("conversation__assistant", "conversation__owner__department", "parent")
+        .select_related("conversation__assistant", "conversation__owner__department")
         .first()
     )
     if reply is None:
@@ -78,17 +78,13 @@ def take(*, reply_id: uuid.UUID, replier: str) -> Work | None:
     )
     if not taken:
         return None
-    question = reply.parent.text if reply.parent else ""
-    language = language_of(user=conversation.owner, question=question)
+    # The answer itself ends the branch: what it has already is to be gone on with.
+    branch = selectors.branch(leaf_id=reply_id)
+    language = language_of(user=conversation.owner, question=branch[-2].text)
     adapter = live.adapter
     return Work(
         reply_id=reply_id,
-        # The answer itself ends the branch: what it has already is to be gone on with.
-        messages=prompt_messages(
-            conversation=conversation,
-            branch=selectors.branch(leaf_id=reply_id),
-            language=language,
-        ),
+        messages=prompt_messages(conversation=conversation, branch=branch, language=language),
         production=live,
         adapter=None if adapter is None else {"id": str(adapter.pk), "name": adapter.name},
         temperature=conversation.assistant.temperature,
@@ -126,7 +122,7 @@ def end(
     """Keep the whole answer and how it ended; its last event's number is counted already.
 
     Returns:
-        The row as it is now, or None when somebody else has ended it.
+        The row as far as its last event tells it, or None when somebody else has ended it.
     """
     ended = Message.objects.filter(replier=replier).transition(
         reply_id,
@@ -143,7 +139,14 @@ def end(
     )
     if not ended:
         return None
-    return Message.objects.select_related("adapter").get(pk=reply_id)
+    return Message(
+        pk=reply_id,
+        state=outcome.state,
+        seq=written.seq + 1,
+        finish_reason=outcome.finish_reason,
+        usage=outcome.usage or {},
+        error=outcome.error,
+    )
 
 
 @database_step

@@ -10,10 +10,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.assistants.selectors import assistant_get
+from backend.assistants.selectors import assistant_named
 from backend.chat import selectors, streams
 from backend.chat.models import Conversation, Message
-from backend.common.errors import Conflict, Invalid, NotFound
+from backend.common.errors import Conflict, DomainError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from backend.accounts.models import User
@@ -35,6 +35,8 @@ class Accepted:
     conversation_id: uuid.UUID
     message_id: uuid.UUID
     reply_id: uuid.UUID
+    # False where it had come before.
+    is_new: bool = True
 
     def event(self) -> "MessageAccepted":
         return {
@@ -81,8 +83,6 @@ def message_send(
         NotFound: the conversation, the assistant or the parent is not there for this person.
         Conflict: the answer before is still being written.
     """
-    if found := accepted_before(user=user, client_id=client_id):
-        return found
     try:
         with transaction.atomic():
             if conversation_id is None:
@@ -98,8 +98,9 @@ def message_send(
                 parent_id=parent_id,
                 options=options,
             )
-    except IntegrityError:
-        # The same question came twice at once; the other one was faster.
+    except (IntegrityError, DomainError):
+        # Looked for only now: a question that comes twice is refused by the constraint, or
+        # because its own answer is under way.
         if found := accepted_before(user=user, client_id=client_id):
             return found
         raise
@@ -139,10 +140,9 @@ def conversation_open(
 
 def conversation_lock(*, user: "User", conversation_id: uuid.UUID | str) -> Conversation:
     """The person's conversation, held until the transaction ends, with its assistant usable."""
-    conversation = selectors.conversation_get(user=user, conversation_id=conversation_id)
-    Conversation.objects.select_for_update().get(pk=conversation.pk)
-    # Read again under the lock: another tab may have asked meanwhile.
-    conversation = selectors.conversation_get(user=user, conversation_id=conversation_id)
+    conversation = selectors.conversation_get(
+        user=user, conversation_id=conversation_id, for_update=True
+    )
     assistant_usable(user=user, reference=str(conversation.assistant_id))
     return conversation
 
@@ -174,7 +174,7 @@ def question_append(
                 code="reply_under_way",
             )
     now = timezone.now()
-    question = Message.objects.create(
+    question = Message(
         conversation=conversation,
         parent=parent,
         role=Message.Role.USER,
@@ -184,12 +184,9 @@ def question_append(
         client_id=client_id,
         created_at=now,
     )
-    reply = reply_queue(
-        conversation=conversation,
-        question=question,
-        options=options or {},
-        created_at=now + timedelta(microseconds=1),
-    )
+    reply = reply_to(question, options=options or {}, created_at=now + timedelta(microseconds=1))
+    Message.objects.bulk_create([question, reply])
+    reply_show(conversation=conversation, question=question, reply=reply)
     return Accepted(
         client_id=client_id,
         conversation_id=conversation.pk,
@@ -198,26 +195,22 @@ def question_append(
     )
 
 
-def reply_queue(
-    *,
-    conversation: Conversation,
-    question: Message,
-    options: dict[str, Any],
-    created_at: Any = None,  # a datetime; now where None
-    **fields: Any,  # further columns of the row
-) -> Message:
-    """A queued answer to ``question``, shown by the page from now on and offered after commit."""
-    now = timezone.now()
-    reply = Message.objects.create(
-        conversation=conversation,
+def reply_to(question: Message, *, options: dict[str, Any], **fields: Any) -> Message:
+    """A queued answer to ``question``, not saved yet; ``fields`` are further columns."""
+    return Message(
+        conversation=question.conversation,
         parent=question,
         role=Message.Role.ASSISTANT,
         state=Message.State.QUEUED,
         options=options,
-        queued_at=now,
-        created_at=created_at or now,
+        queued_at=timezone.now(),
         **fields,
     )
+
+
+def reply_show(*, conversation: Conversation, question: Message, reply: Message) -> None:
+    """Let the page show the saved answer from now on, and offer it after the commit."""
+    now = timezone.now()
     Conversation.objects.filter(pk=conversation.pk).update(
         current_message=reply,
         active_at=now,
@@ -225,7 +218,6 @@ def reply_queue(
         updated_at=now,
     )
     transaction.on_commit(lambda: streams.queue_add(reply.pk))
-    return reply
 
 
 def accepted_before(*, user: "User", client_id: str) -> Accepted | None:
@@ -246,6 +238,7 @@ def accepted_before(*, user: "User", client_id: str) -> Accepted | None:
         conversation_id=found.conversation_id,
         message_id=question_id,
         reply_id=reply_id,
+        is_new=False,
     )
 
 
@@ -253,11 +246,7 @@ def assistant_usable(*, user: "User", reference: str | None) -> "Assistant":
     """The assistant that ``reference`` (slug or id) names, if this person may ask it now."""
     if not reference:
         raise Invalid(_("Say which assistant is to answer."), code="assistant_missing")
-    as_id = selectors.as_uuid(reference)
-    if as_id is not None:
-        assistant = assistant_get(user=user, assistant_id=as_id)
-    else:
-        assistant = assistant_get(user=user, slug=reference)
+    assistant = assistant_named(user=user, reference=reference)
     if not assistant.is_active:
         raise NotFound(_("There is no such assistant, or it is not for you."))
     return assistant

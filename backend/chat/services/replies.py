@@ -13,7 +13,8 @@ from backend.chat.services.questions import (
     Accepted,
     accepted_before,
     conversation_lock,
-    reply_queue,
+    reply_show,
+    reply_to,
 )
 from backend.common.errors import Conflict
 
@@ -75,13 +76,9 @@ def reply_regenerate(*, user: "User", message_id: uuid.UUID | str, client_id: st
                 raise _still_being_written()
             if question is None:
                 raise Conflict(_("This answer has no question of its own."), code="no_question")
-            fresh = reply_queue(
-                conversation=conversation,
-                question=question,
-                options=reply.options,
-                sender=user,
-                client_id=client_id,
-            )
+            fresh = reply_to(question, options=reply.options, sender=user, client_id=client_id)
+            fresh.save(force_insert=True)
+            reply_show(conversation=conversation, question=question, reply=fresh)
     except IntegrityError:
         if found := accepted_before(user=user, client_id=client_id):
             return found

@@ -361,7 +361,7 @@ async def test_no_database_connection_is_held_while_answers_stream(
     for _ in range(20):
         used.append(in_use())
         await asyncio.sleep(0.02)
-    assert sorted(used)[len(used) // 2] == test_alone, used
+    assert sorted(used)[len(used) // 2] <= test_alone <= 2, used
     assert fake.running == 20
     for one in accepted:
         assert (await page.follow(one["reply_id"]))[-1]["type"] == "reply.finished"
