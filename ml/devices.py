@@ -2,6 +2,8 @@
 
 import torch
 
+from ml.errors import ConfigError
+
 
 def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -23,3 +25,24 @@ def serving_dtype(device: torch.device) -> torch.dtype:
 def computes_bf16_natively() -> bool:
     """Whether this processor multiplies bfloat16 numbers itself."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def training_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The precision in which a run computes on ``device``; ``auto`` takes the native one.
+
+    Raises:
+        ConfigError: float16 without a graphics card.
+    """
+    match precision:
+        case "auto":
+            return serving_dtype(device)
+        case "bf16":
+            return torch.bfloat16
+        case "fp16" if device.type != "cuda":
+            raise ConfigError(
+                "Precision fp16 needs a graphics card; choose auto.", code="precision_impossible"
+            )
+        case "fp16":
+            return torch.float16
+        case _:
+            return torch.float32
