@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -121,6 +122,8 @@ class FakeModelServer:
     async def _load(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.loaded.append(body)
+        if not (Path(body["lora_path"]) / "adapter_config.json").is_file():
+            return refusal(400, "there is no adapter in this folder", "adapter_missing")
         if self.is_adapter_refused:
             return refusal(400, "this adapter is for another base", "adapter_mismatch")
         self.models.add(body["lora_name"])

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from backend.chat.models import Conversation, Message
 
 
-class AdapterName(serializers.Serializer[Any]):
+class MessageAdapter(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -51,7 +51,7 @@ class MessageOutput(serializers.ModelSerializer[Message]):
     conversation = serializers.UUIDField(source="conversation_id")
     # The stubs take the name for DRF's own attribute of nested fields.
     parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]
-    adapter = AdapterName(allow_null=True)
+    adapter = MessageAdapter(allow_null=True)
     error = MessageError(allow_null=True)
     usage = serializers.DictField(child=serializers.FloatField(), allow_null=True)
     sources = serializers.ListField(child=serializers.DictField())

@@ -392,6 +392,7 @@ def adapter_for(assistant: Assistant, folder: Path) -> str:
     from backend.serving.models import Deployment
     from backend.training.models import Adapter, TrainingRun
 
+    (folder / "adapter_config.json").write_text("{}")
     version = DatasetVersion.objects.create(number=1, sha256="0" * 64)
     run = TrainingRun.objects.create(
         number=1,
