@@ -1,107 +1,142 @@
-"""The command line of ``ml/``: train, merge, serve, chat, convert.
+"""``python -m ml``: train, merge, serve, chat, convert; parses, calls, prints.
 
-Each command imports what it needs when it runs, so that ``--help`` is there at once.
+Each command imports what it needs when it runs, so that ``--help`` and a wrong option are told
+without loading torch.
 """
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
+
+from ml.errors import MlError
+
+DEFAULT_MODEL: Final = "packaged:smollm2-135m-instruct"
+DEFAULT_MODELS_DIR: Final = Path("data/local/models")
 
 
-def main() -> int:
-    """Exit status of the command that was asked for."""
-    options = _parser().parse_args()
-    match options.command:
-        case "train":
-            from ml import training
-
-            return training.main(options.config)
-        case "merge":
-            from ml import merge
-
-            return merge.run(options)
-        case "serve":
-            return _serve(options)
-        case "chat":
-            from ml import chat
-
-            return chat.run(options)
-        case _:
-            return _convert(options)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status: 0 done, 1 refused or failed, 2 wrongly called."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except MlError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ml import chat
-
     parser = argparse.ArgumentParser(prog="python -m ml", description="Tune and serve a model.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a LoRA adapter as a run.json says")
-    train.add_argument("--config", type=Path, required=True)
+    train.add_argument("--config", type=Path, required=True, metavar="run.json")
+    train.set_defaults(command=_train)
 
     merge = commands.add_parser("merge", help="make one model of an adapter and its base")
-    _add_merge_arguments(merge)
+    merge.add_argument("--adapter_model", "--adapter-model", type=Path, required=True)
+    merge.add_argument("--output", type=Path, required=True, help="a folder not there or empty")
+    merge.add_argument(
+        "--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="to save in"
+    )
+    _add_model_options(merge, default=None)
+    merge.set_defaults(command=_merge)
 
-    serve = commands.add_parser("serve", help="answer over the OpenAI protocol")
-    _add_model_arguments(serve)
+    serve = commands.add_parser("serve", help="answer over HTTP in the OpenAI protocol")
+    _add_model_options(serve)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8100)
-    serve.add_argument("--threads", type=int, help="default: one for each core")
-    serve.add_argument("--max-batch", type=int, default=8, help="answers computed together")
+    serve.add_argument("--threads", type=_positive, help="default: one for each core")
+    serve.add_argument("--max-batch", type=_positive, default=8, help="answers computed together")
+    serve.set_defaults(command=_serve)
 
-    chat.add_arguments(commands.add_parser("chat", help="talk to a model in the terminal"))
+    chat = commands.add_parser("chat", help="talk to a model in the terminal")
+    _add_model_options(chat)
+    chat.add_argument("--adapter", type=Path, metavar="DIR", help="answer through this adapter")
+    chat.add_argument("--system-prompt", help="default: the one on the adapter's card")
+    chat.add_argument("--server", metavar="URL", help="a model server to ask instead")
+    chat.add_argument("--model", help="the name to ask the server for; default: its first")
+    chat.add_argument("--max-tokens", type=_positive, default=512)
+    chat.set_defaults(command=_chat)
 
     convert = commands.add_parser("convert", help="make a base model ready for use")
-    _add_model_arguments(convert)
+    _add_model_options(convert)
+    convert.set_defaults(command=_convert)
     return parser
 
 
-def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base-model", default="packaged:smollm2-135m-instruct")
-    parser.add_argument("--models-dir", type=Path, default=Path("data/local/models"))
-    parser.add_argument("--model-hub", choices=("huggingface", "modelscope"), default="huggingface")
+def _add_model_options(
+    parser: argparse.ArgumentParser, default: str | None = DEFAULT_MODEL
+) -> None:
+    shown = default or "the one on the adapter's card"
+    parser.add_argument(
+        "--base-model",
+        default=default,
+        help=f"packaged:<name>, a hub id or a folder; default: {shown}",
+    )
+    parser.add_argument("--models-dir", type=Path, default=DEFAULT_MODELS_DIR)
+    parser.add_argument("--model-hub", choices=["huggingface", "modelscope"], default="huggingface")
 
 
-def _add_merge_arguments(parser: argparse.ArgumentParser) -> None:
-    if len(sys.argv) > 1 and sys.argv[1] == "merge":
-        from ml import merge  # loads torch
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
-        merge.add_arguments(parser)
+
+def _train(options: argparse.Namespace) -> int:
+    from ml import training
+
+    return training.main(options.config)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from ml.merge import merge
+
+    return merge(
+        adapter=options.adapter_model,
+        output=options.output,
+        base_model=options.base_model,
+        models_dir=options.models_dir,
+        model_hub=options.model_hub,
+        dtype=options.dtype,
+    )
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ml.errors import MlError
-    from ml.server import serving
+    from ml.server.serving import serve
 
-    try:
-        return serving.serve(
-            base_model=options.base_model,
-            models_dir=options.models_dir,
-            model_hub=options.model_hub,
-            host=options.host,
-            port=options.port,
-            threads=options.threads,
-            max_batch=options.max_batch,
-        )
-    except MlError as error:
-        print(error.message, file=sys.stderr)
-        return 1
+    return serve(
+        base_model=options.base_model,
+        models_dir=options.models_dir,
+        host=options.host,
+        port=options.port,
+        model_hub=options.model_hub,
+        threads=options.threads,
+        max_batch=options.max_batch,
+    )
+
+
+def _chat(options: argparse.Namespace) -> int:
+    from ml import chat
+
+    return chat.run(options)
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from ml import base_models
-    from ml.errors import MlError
+    from ml.base_models import folder_of
 
-    try:
-        folder = base_models.folder_of(
-            options.base_model,
-            models_dir=options.models_dir,
-            model_hub=options.model_hub,
-            report=lambda line: print(line, flush=True),
-        )
-    except MlError as error:
-        print(error.message, file=sys.stderr)
-        return 1
+    folder = folder_of(
+        options.base_model,
+        models_dir=options.models_dir,
+        model_hub=options.model_hub,
+        report=lambda line: print(line, flush=True),
+    )
     print(f"{options.base_model} is ready in {folder}")
     return 0
 

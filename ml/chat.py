@@ -7,11 +7,14 @@ import queue
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
 from ml.errors import ConfigError, MlError, ModelLoadError
 from ml.messages import Person, system_message
+
+if TYPE_CHECKING:
+    from ml.engines.rolling import Engine
 
 LEAVE: Final = {"exit", "quit", "/exit", "/quit", "退出"}
 SILENCE_TIMEOUT_S: Final = 300
@@ -57,7 +60,6 @@ class HereAnswering:
     """A model in this process."""
 
     def __init__(self, folder: Path, *, adapter: Path | None, max_tokens: int) -> None:
-        from ml.engines.rolling import Engine
         from ml.server.serving import load_engine
 
         self.engine: Engine = load_engine(folder, name="base", max_batch=1)

@@ -114,9 +114,9 @@ def _merge_into(
     answers = _answers(tuned.eval(), prompts)
     merged = tuned.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
     for file in base.iterdir():
-        if file.is_file() and not NOT_COPIED.intersection(file.suffixes):
-            if file.name != FINGERPRINT_FILE:
-                shutil.copyfile(file, folder / file.name)
+        is_copied = file.name != FINGERPRINT_FILE and not NOT_COPIED.intersection(file.suffixes)
+        if file.is_file() and is_copied:
+            shutil.copyfile(file, folder / file.name)
     merged.save_pretrained(folder)
     return answers
 
