@@ -65,6 +65,10 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.display_name or self.username
 
+    def get_full_name(self) -> str:
+        """What pages call the person."""
+        return str(self)
+
 
 class ApiKey(BaseModel):
     """A key of another system. Only its SHA-256 is kept: the key has 256 random bits."""

@@ -203,6 +203,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "backend.api.openai.schema.add_routes",  # asynchronous views, which it does not find
+    ],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "RecordStatus": "backend.curation.models.Record.Status",
@@ -282,7 +286,17 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {
                 "items": [
-                    {"title": _("Chat"), "icon": "forum", "link": "/"},
+                    {
+                        "title": _("Chat"),
+                        "icon": "forum",
+                        "link": "/",
+                        "active": lambda request: False,  # noqa: ARG005  # it leads out of here
+                    },
+                    {
+                        "title": _("Overview"),
+                        "icon": "dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    },
                     {
                         "title": _("Records"),
                         "icon": "menu_book",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from backend.curation.models import Record
@@ -10,6 +11,7 @@ from backend.curation.services.imports import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from django.utils.safestring import SafeString
 
@@ -59,6 +61,12 @@ def question_and_answer(record: Record) -> "SafeString":
 def tag_list(record: Record) -> "SafeString":
     tags = format_html_join("", '<span class="ld-tag">{}</span>', ((tag,) for tag in record.tags))
     return format_html('<span class="ld-tags">{}</span>', tags)
+
+
+def moment(at: "datetime") -> "SafeString":
+    """Day and minute, alike in every language."""
+    shown = f"{localtime(at):%Y-%m-%d %H:%M}"
+    return format_html('<time class="ld-time" datetime="{}">{}</time>', at.isoformat(), shown)
 
 
 def paragraphs(texts: list[str]) -> "SafeString":

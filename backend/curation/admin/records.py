@@ -59,7 +59,7 @@ class RecordAdmin(RecordActions):
     form = RecordForm
     inlines = (RevisionInline,)
     warn_unsaved_form = True
-    list_display = ("question", "status_shown", "language", "tags_shown", "author", "updated_at")
+    list_display = ("question", "status_shown", "language", "tags_shown", "author", "changed")
     list_display_links = ("question",)
     list_filter = ("status", "language", "golden", TagFilter)
     list_filter_submit = True
@@ -144,6 +144,10 @@ class RecordAdmin(RecordActions):
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def status_shown(self, record: Record) -> "SafeString":
         return looks.status_badges(record)
+
+    @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
+    def changed(self, record: Record) -> "SafeString":
+        return looks.moment(record.updated_at)
 
     @admin.display(description=gettext_lazy("tags"))
     def tags_shown(self, record: Record) -> "SafeString":
