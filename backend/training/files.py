@@ -25,6 +25,7 @@ STATUS: Final = "status.json"
 LOG: Final = "run.log"
 STOP: Final = "stop"
 CHECKPOINT: Final = "checkpoint"
+CHECKPOINT_STATE: Final = "state.pt"
 ADAPTER: Final = "adapter"
 
 METRICS_AT_ONCE: Final = 32 * 1024
@@ -195,8 +196,7 @@ def log_size(folder: "Path") -> int:
 
 def has_checkpoint(folder: "Path") -> bool:
     """Whether a run can go on from what it saved."""
-    checkpoint = folder / CHECKPOINT
-    return checkpoint.is_dir() and any(checkpoint.iterdir())
+    return (folder / CHECKPOINT / CHECKPOINT_STATE).is_file()
 
 
 def has_adapter(folder: "Path") -> bool:

@@ -76,7 +76,7 @@ class Watcher:
                 raise WatchLost from error
             return False
         try:
-            self._write(pid=pid, metrics_offset=0)
+            self._write(pid=pid)
         except WatchLost:
             process.kill(pid)
             raise
@@ -122,7 +122,7 @@ class Watcher:
     def _begin_anew(self) -> None:
         """Forget what an attempt without a checkpoint had measured."""
         with transaction.atomic():
-            self._write(step=0, epoch=0.0, dropped=[])
+            self._write(step=0, epoch=0.0, dropped=[], metrics_offset=0)
             self.run.metrics.all().delete()
 
     def note(self) -> bool:
@@ -190,13 +190,14 @@ def _shown(progress: files.Progress, status: files.Status | None) -> dict[str, A
     """The row's fields that the files speak of."""
     values: dict[str, Any] = {}
     if status is not None:
-        values = {
-            "phase": status.phase,
-            "resumable": status.resumable,
+        values = {"phase": status.phase, "resumable": status.resumable}
+        said = {
+            "step": status.step,
+            "total_steps": status.total_steps,
             "dropped": status.dropped[: files.DROPPED_SHOWN],
         }
-        if status.total_steps:
-            values |= {"step": status.step, "total_steps": status.total_steps}
+        # What a process has not found out yet is no news.
+        values |= {name: value for name, value in said.items() if value}
     # The metrics file is the newer one of the two while it grows.
     for name in ("step", "total_steps", "epoch", "remaining_s"):
         if (value := getattr(progress, name)) is not None:

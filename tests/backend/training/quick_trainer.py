@@ -25,7 +25,7 @@ def main() -> int:
         return 2
 
     checkpoint = folder / "checkpoint"
-    done = int((checkpoint / "step").read_text()) if config["resume"] else 0
+    done = int((checkpoint / "state.pt").read_text()) if config["resume"] else 0
 
     def say(phase: str, step: int, **more: Any) -> None:
         entry = {"phase": phase, "step": step, "total_steps": steps, "error": None, "advice": None}
@@ -35,7 +35,7 @@ def main() -> int:
 
     def keep(step: int) -> None:
         checkpoint.mkdir(exist_ok=True)
-        (checkpoint / "step").write_text(str(step))
+        (checkpoint / "state.pt").write_text(str(step))
 
     say("loading", done)
     for step in range(done + 1, steps + 1):
