@@ -82,6 +82,14 @@ def worker(tmp_path: Path) -> Iterator[Trainer]:
         process.kill(pid)
 
 
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random model with two layers of width 32."""
+    from tests.ml.tiny import build_model  # torch, which other tests of this run do without
+
+    return build_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
 @pytest.fixture
 def trainer() -> User:
     return person_create(username="trainer", password="a-Long-enough-1", role=Role.TRAINER)
