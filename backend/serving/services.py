@@ -9,7 +9,7 @@ from backend.accounts.roles import Action, require, require_other_eyes
 from backend.assistants.base_models import served_name
 from backend.common import model_server
 from backend.common.audit import audit_write
-from backend.common.errors import Conflict
+from backend.common.errors import Conflict, Invalid
 from backend.serving.models import Deployment
 from backend.serving.proof import Compared, compare_prompts
 from backend.serving.selectors import deployment_current
@@ -118,8 +118,6 @@ def adapter_ensure_loaded(*, adapter: "Adapter") -> None:
         Unavailable: the server does not answer.
     """
     names = model_server.model_list()
-    if adapter.name in names:
-        return
     base = served_name(adapter.base_model)
     if base not in names:
         raise Conflict(
@@ -129,7 +127,14 @@ def adapter_ensure_loaded(*, adapter: "Adapter") -> None:
         )
     if not (adapter.folder / "adapter_config.json").is_file():
         raise Conflict(_("The files of this adapter are gone."), code="adapter_missing")
-    model_server.adapter_load(name=adapter.name, path=str(adapter.folder))
+    # Even where the name is known: an adapter of an earlier database may have had it, and our
+    # server then takes these files.
+    try:
+        model_server.adapter_load(name=adapter.name, path=str(adapter.folder))
+    except Invalid as refused:
+        # vLLM's words for a name that it has.
+        if adapter.name not in names or "already been loaded" not in refused.message:
+            raise
 
 
 @transaction.atomic

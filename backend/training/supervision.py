@@ -16,7 +16,7 @@ from backend.training.watching import Watcher, WatchLost
 if TYPE_CHECKING:
     import uuid
 
-SLICE_S: Final = 5.0
+SLICE_S: Final = 3.0
 TICK_S: Final = 0.4
 # When the trainer shuts down: time for one optimiser step and a checkpoint, then for SIGTERM.
 HAND_BACK_TERM_S: Final = 30.0

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from backend.accounts.models import Department, User
 from backend.assistants.models import Assistant
@@ -118,7 +119,7 @@ def test_what_cannot_be_is_refused_in_words(
 
 
 def test_the_list_costs_the_same_for_one_and_for_many(
-    api: As, admin: User, assistant: Assistant, django_assert_num_queries: Callable[[int], object]
+    api: As, admin: User, assistant: Assistant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     caller = api(admin)
     with django_assert_num_queries(5):  # session, person, roles, assistants, what is live

@@ -1,10 +1,11 @@
 """Promote and roll back: one switch, seen at once, by the right people only."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from backend.accounts.models import User
 from backend.assistants.models import Assistant
@@ -22,7 +23,9 @@ As = Callable[[User | None], Api]
 MakeAdapter = Callable[..., Adapter]
 
 
-def promote(api: Api, adapter: Adapter, assistant: str = "abc", **more: object) -> object:
+def promote(
+    api: Api, adapter: Adapter, assistant: str = "abc", **more: object
+) -> Any:  # the test client's answer
     return api.post(f"/adapters/{adapter.pk}/promote", {"assistant": assistant, **more})
 
 
@@ -260,7 +263,7 @@ def test_the_list_of_adapters_costs_the_same_for_one_and_for_many(
     approver: User,
     make_adapter: MakeAdapter,
     model_server: ModelServer,
-    django_assert_num_queries: Callable[[int], object],
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     caller = api(approver)
     promote(caller, make_adapter(1))
@@ -270,3 +273,22 @@ def test_the_list_of_adapters_costs_the_same_for_one_and_for_many(
         make_adapter(number)
     with django_assert_num_queries(5):
         assert len(caller.get("/adapters").json()["results"]) == 7
+
+
+def test_a_name_that_the_server_knows_from_elsewhere_gets_these_files(
+    api: As, approver: User, make_adapter: MakeAdapter, model_server: ModelServer
+) -> None:
+    adapter = make_adapter(1)
+    model_server.loaded["abc-run-1"] = "/from/an/earlier/database"
+    assert promote(api(approver), adapter).status_code == 200
+    assert model_server.loaded["abc-run-1"] == str(adapter.folder)
+
+
+def test_a_server_that_refuses_to_load_what_it_has_is_no_obstacle(
+    api: As, approver: User, make_adapter: MakeAdapter, model_server: ModelServer
+) -> None:
+    adapter = make_adapter(1)
+    model_server.refusal = "The lora adapter 'abc-run-1' has already been loaded."
+    assert promote(api(approver), adapter).status_code == 400
+    model_server.loaded["abc-run-1"] = str(adapter.folder)
+    assert promote(api(approver), adapter).status_code == 200

@@ -39,7 +39,12 @@ def main() -> int:
 
     say("loading", done)
     for step in range(done + 1, steps + 1):
-        line = {"current_steps": step, "total_steps": steps, "loss": 3.0 / step, "lr": 0.0005}
+        line: dict[str, Any] = {
+            "current_steps": step,
+            "total_steps": steps,
+            "loss": 3.0 / step,
+            "lr": 0.0005,
+        }
         line |= {"epoch": step / steps, "remaining_time": "0:00:09", "throughput": 250.5}
         with (folder / "trainer_log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")

@@ -20,6 +20,11 @@ MakeRun = Callable[..., TrainingRun]
 Behave = Callable[..., None]
 
 
+def snapshot(**asked: Any) -> list[dict[str, Any]]:
+    """What a follower is sent first, as the JSON that it gets."""
+    return [dict(event) for event in run_follow_snapshot(**asked)]
+
+
 @contextmanager
 def listening(group: str) -> Iterator[list[dict[str, Any]]]:
     """Everything sent to the group meanwhile, as a consumer would get it."""
@@ -63,7 +68,7 @@ def test_events_and_snapshot_together_tell_the_whole_run(
     assert isinstance(outcome, supervision.Continue)
 
     with listening(run_group(run.pk)) as live:
-        first = run_follow_snapshot(user=trainer, run_id=run.pk)
+        first = snapshot(user=trainer, run_id=run.pk)
         supervision.run_slice(run_id=run.pk, watch=outcome.watch, seconds=30)
 
     assert first[0]["type"] == "run.state"
@@ -97,7 +102,7 @@ def test_a_follower_gets_only_what_it_has_not(make_run: MakeRun, trainer: User) 
     (run.folder / "run.log").write_text("训练中 and more that was not told yet", encoding="utf-8")
     for step in (1, 2, 3):
         RunMetric.objects.create(run=run, step=step, kind="loss", value=step)
-    events = run_follow_snapshot(user=trainer, run_id=run.pk, after_step=2, after_offset=3)
+    events = snapshot(user=trainer, run_id=run.pk, after_step=2, after_offset=3)
     assert [event["type"] for event in events] == [
         "run.state",
         "run.metric",
@@ -108,7 +113,7 @@ def test_a_follower_gets_only_what_it_has_not(make_run: MakeRun, trainer: User) 
     assert [event["step"] for event in events[1:3]] == [2, 3]
     assert events[3]["text"] == "练中"
     assert events[3]["offset"] == 9
-    again = run_follow_snapshot(user=trainer, run_id=run.pk, after_step=3, after_offset=9)
+    again = snapshot(user=trainer, run_id=run.pk, after_step=3, after_offset=9)
     assert [event["type"] for event in again] == ["run.state", "run.metric"]
 
 
@@ -123,7 +128,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_end_and_its_validation_losses(
         RunMetric(run=run, step=step, kind="loss", value=1.0) for step in range(1, 1001)
     )
     RunMetric.objects.create(run=run, step=333, kind="eval_loss", value=2.0)
-    events = run_follow_snapshot(user=trainer, run_id=run.pk)
+    events = snapshot(user=trainer, run_id=run.pk)
     steps = [event["step"] for event in events if event["type"] == "run.metric"]
     assert len(steps) < 130
     assert steps[-20:] == list(range(981, 1001))
