@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING, Final
 
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from backend.accounts.roles import Role, roles_of
+from backend.accounts.roles import ROLE_NAMES, Role, roles_of
 from ml.messages import VARIABLE, Person, neutralise, system_message
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # One message in OpenAI's shape: role and content.
 ChatMessage = dict[str, str]
+
+LANGUAGE_NAMES: Final = {"zh-hans": "中文", "en": "English"}
 
 # What the tokenizers of common models read as the end or the beginning of a turn. Our own model
 # server knows its model's and breaks them itself; another one may read them in anybody's text.
@@ -70,12 +72,18 @@ def defused(text: str) -> str:
 
 
 def person_of(user: "User", *, language: str, wanted: set[str]) -> Person:
-    """Who is asking, as far as the system prompt's variables want to know."""
+    """Who is asking, as far as the system prompt's variables want to know.
+
+    In the words that training's invented people use (``ml.encoding``): "员工", "中文".
+    """
     held = roles_of(user) if "role" in wanted else frozenset()
+    role = next((role for role in reversed(Role) if role in held), None)
+    with translation.override(language):
+        role_name = str(ROLE_NAMES[role]) if role else None
     return Person(
         name=str(user),
         department=user.department.name if user.department else None,
-        role=next((role.value for role in reversed(Role) if role in held), None),
-        language=language,
+        role=role_name,
+        language=LANGUAGE_NAMES.get(language, language),
         date=timezone.localdate().isoformat(),
     )

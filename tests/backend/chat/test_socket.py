@@ -6,6 +6,7 @@ import json
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.assistants.models import Assistant
@@ -170,6 +171,21 @@ async def test_the_second_prompt_carries_the_first_turn_and_who_is_asking(
         {"role": "assistant", "content": "answer 2"},
         {"role": "user", "content": "Second?"},
     ]
+
+
+async def test_the_prompt_names_role_language_and_date_as_training_does(
+    tab: OpenTab, employee: User, assistant: Assistant, replier: Replier, fake: FakeModelServer
+) -> None:
+    assistant.system_prompt = "{{ role }}, {{ language }}, {{ date }}\n{{ unknown }}"
+    await in_thread(assistant.save)()
+    page = await tab(employee)
+    for question, language in (("Who am I?", "English"), ("我是谁?", "中文")):
+        await page.answer(question)
+        line = fake.last_messages[0]["content"].split("\n")[0]
+        role, named, date = line.split(", ")
+        assert role in {"employee", "员工"}
+        assert named == language
+        assert date == timezone.localdate().isoformat()
 
 
 async def test_nobody_ends_a_turn_in_the_text_of_a_question(
