@@ -29,6 +29,9 @@ test:
 	@$(MAKE) check
 	@echo "== vitest"
 	@cd frontend && npm run --silent test
+	@echo "== packaged model"
+	@test -f data/local/models/smollm2-135m-instruct/config.json || \
+		$(PYTHON) -m ml convert --base-model packaged:smollm2-135m-instruct --models-dir data/local/models
 	@echo "== pytest"
 	@$(BIN)/pytest
 	@echo "== browser tests"
@@ -71,7 +74,7 @@ arch:
 
 migrations-check:
 	@echo "== migrations"
-	@$(NOWHERE) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(NOWHERE) DJANGO_SETTINGS_MODULE=backend.config.settings $(PYTHON) -m scripts.migrations_check
 
 ## make schema   write docs/openapi.json and the types of the pages anew
 schema: setup

@@ -5,14 +5,20 @@ import { defineConfig } from 'vitest/config'
 
 const backend = 'http://127.0.0.1:8000'
 
-export default defineConfig({
-  base: '/static/',
+export default defineConfig(({ command }) => ({
+  // Django serves the built files below /static/; the development server serves pages at their own addresses.
+  base: command === 'build' ? '/static/' : '/',
+  define: {
+    __VUE_I18N_LEGACY_API__: false,
+    __INTLIFY_PROD_DEVTOOLS__: false,
+  },
   plugins: [
     vue(),
     ui({
       // Every dependency is visible at the top of the file that uses it.
       autoImport: false,
       components: false,
+      colorMode: false,
       experimental: { componentDetection: true },
       // Icons are bundled from the installed collection, so no page ever asks a foreign host.
       icon: { clientBundle: { scan: { globInclude: ['src/**/*.{vue,ts}'] } } },
@@ -39,4 +45,4 @@ export default defineConfig({
     setupFiles: ['src/testing/setup.ts'],
     restoreMocks: true,
   },
-})
+}))

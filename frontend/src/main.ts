@@ -3,5 +3,10 @@ import ui from '@nuxt/ui/vue-plugin'
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
+import { startTheme } from './composables/useTheme'
+import { applyLanguage, i18n, preferredLanguage } from './i18n'
+import { makeRouter } from './router'
 
-createApp(App).use(createPinia()).use(ui).mount('#app')
+startTheme()
+applyLanguage(preferredLanguage())
+createApp(App).use(createPinia()).use(i18n).use(makeRouter()).use(ui).mount('#app')

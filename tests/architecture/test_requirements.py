@@ -58,7 +58,7 @@ def imported(*folders: str) -> dict[str, Path]:
                 "requirements-dev.txt",
             ),
         ),
-        (("scripts",), ()),
+        (("scripts",), ("requirements.txt",)),
     ],
     ids=["backend", "ml", "tests", "scripts"],
 )

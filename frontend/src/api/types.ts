@@ -1,0 +1,230 @@
+/** What the REST interface sends and takes, by `docs/openapi.json` and the contracts of the house. */
+
+export interface Page<Row> {
+  results: Row[]
+  next: string | null
+}
+
+export interface Named {
+  id: string
+  name: string
+}
+
+/** What a version calls the part of a record, and the filter of its items. */
+export type Split = 'train' | 'validation' | 'golden' | 'dropped'
+
+// Session
+
+export type Language = 'zh-hans' | 'en'
+export type Theme = 'system' | 'light' | 'dark'
+
+export type Action =
+  | 'chat'
+  | 'records.read'
+  | 'records.write'
+  | 'records.approve'
+  | 'versions.freeze'
+  | 'runs.read'
+  | 'runs.write'
+  | 'adapters.promote'
+  | 'assistants.manage'
+  | 'people.manage'
+  | 'audit.read'
+
+export interface Person {
+  id: string
+  username: string
+  display_name: string
+  department: Named | null
+  /** Empty: as the browser asks. */
+  language: Language | ''
+  theme: Theme
+  roles: string[]
+  may: Action[]
+}
+
+export interface Session {
+  user: Person | null
+  four_eyes: boolean
+  embedded: boolean
+  version: string
+}
+
+// Assistants and adapters
+
+export interface Assistant {
+  id: string
+  slug: string
+  name: string
+  description: string
+  system_prompt: string
+  base_model: string
+  production_adapter: Named | null
+  suggested_questions: { zh?: string[]; en?: string[] }
+  is_active: boolean
+}
+
+export interface Deployment {
+  id: string
+  adapter: Named | null
+  by: Named | null
+  at: string
+  action: 'promote' | 'rollback'
+  override_reason: string
+}
+
+/** Where an adapter came from; these pages read its losses only. */
+export interface AdapterCard {
+  metrics?: { final_loss?: number; eval_loss?: number | null }
+}
+
+export interface Adapter {
+  id: string
+  name: string
+  run: string
+  /** The run's. */
+  number: number
+  assistant: { id: string; slug: string; name: string }
+  base_model: string
+  card: AdapterCard
+  created_at: string
+  /** Ids of the assistants that answer with it now. */
+  live_in: string[]
+  may_promote: boolean
+  /** The assistant's system prompt is no longer the one that the adapter was trained under. */
+  prompt_changed: boolean
+}
+
+// Versions
+
+export interface DatasetVersion {
+  id: string
+  number: number
+  sha256: string
+  /** Records. */
+  counts: Record<Split, number>
+  /** One for each wording of a record's question. */
+  examples: { train: number; validation: number; golden: number }
+  created_at: string
+  created_by: Named | null
+  validation_share: number
+  note: string
+}
+
+export interface VersionItem {
+  record: string
+  revision: number
+  split: Split
+  /** Why it was left out; empty otherwise. */
+  reason: string
+  instruction: string
+  output: string
+}
+
+// Runs
+
+export type RunState = 'queued' | 'running' | 'stopping' | 'stopped' | 'failed' | 'succeeded'
+
+export type SettingValue = number | string | boolean | string[] | null
+export type RunSettings = Record<string, SettingValue>
+
+export interface Problem {
+  code: string
+  message: string
+}
+
+export interface TrainingRun {
+  id: string
+  number: number
+  state: RunState
+  /** `loading`, `training` or `saving`; empty without a process. */
+  phase: string
+  resumable: boolean
+  step: number
+  total_steps: number
+  epoch: number
+  /** From 0 to 1. */
+  progress: number
+  remaining_s: number | null
+  /** Place in the queue, from 1; null when it does not wait. */
+  position: number | null
+  dataset_version: { id: string; number: number }
+  assistant: { id: string; slug: string; name: string }
+  base_model: string
+  settings: RunSettings
+  started_by: Named | null
+  created_at: string
+  started_at: string | null
+  finished_at: string | null
+  adapter: string | null
+  adapter_name: string | null
+  error: Problem | null
+  advice: string | null
+  /** Examples left out, and why. */
+  dropped: { id: string; reason: string }[]
+}
+
+export type MetricKind =
+  | 'loss'
+  | 'eval_loss'
+  | 'learning_rate'
+  | 'grad_norm'
+  | 'tokens_per_second'
+  | 'memory_bytes'
+
+export interface Metric {
+  step: number
+  kind: MetricKind
+  value: number
+}
+
+export interface SettingField {
+  name: string
+  type: 'int' | 'float' | 'choice' | 'list'
+  min: number | null
+  max: number | null
+  choices: string[] | null
+  /** May be null, which leaves it out. */
+  optional: boolean
+  default: SettingValue
+}
+
+export interface RunDefaults {
+  settings: RunSettings
+  fields: SettingField[]
+  train_examples: number | null
+  validation_examples: number | null
+  steps: number | null
+  base_model: string
+  presets: { name: string; settings: RunSettings }[]
+}
+
+// Chat
+
+export interface Conversation {
+  id: string
+  title: string
+  assistant: string
+  updated_at: string
+  current_message: string | null
+}
+
+export type MessageState = 'queued' | 'streaming' | 'finished' | 'stopped' | 'failed' | 'interrupted'
+
+export interface Message {
+  id: string
+  conversation: string
+  parent: string | null
+  role: 'user' | 'assistant'
+  text: string
+  reasoning: string
+  state: MessageState
+  /** The last event number whose text is contained in `text`. */
+  seq: number
+  adapter: Named | null
+  usage: Record<string, number> | null
+  /** `length`: the longest allowed answer was reached. */
+  finish_reason: string
+  error: Problem | null
+  created_at: string
+}

@@ -1,0 +1,15 @@
+import { request } from './client'
+import type { DatasetVersion, Page, Split, VersionItem } from './types'
+
+export const versionList = () => request<Page<DatasetVersion>>('GET', '/dataset-versions')
+
+export const versionGet = (id: string) => request<DatasetVersion>('GET', `/dataset-versions/${id}`)
+
+export const versionFreeze = (body: { validation_share: number; note: string }) =>
+  request<DatasetVersion>('POST', '/dataset-versions', { body })
+
+export const versionItems = (id: string, split: Split | null) =>
+  request<Page<VersionItem>>('GET', `/dataset-versions/${id}/items`, { query: { split, page_size: 20 } })
+
+/** Where the zip in LLaMA-Factory layout is downloaded from. */
+export const versionExportUrl = (id: string) => `/api/v1/dataset-versions/${id}/export`

@@ -1,0 +1,119 @@
+import { computed, ref, shallowRef, watch } from 'vue'
+import { ApiError } from '@/api/client'
+import { runDefaults, runStart } from '@/api/runs'
+import type { DatasetVersion, RunDefaults, TrainingRun } from '@/api/types'
+import { versionFreeze } from '@/api/versions'
+import { complaintOf, fromInputs, sentencesByField, toInputs, type SettingInputs } from '@/lib/settingsForm'
+import { predictedSteps } from '@/lib/steps'
+
+/** Stands for a version that is frozen when the run is started. */
+export const FREEZE_NOW = 'freeze-now'
+
+/** The state of the form for a new run: what is chosen, the defaults that fit it, and the start. */
+export function useNewRun() {
+  const versionId = ref(FREEZE_NOW)
+  const assistantId = ref('')
+  const baseModel = ref('')
+  const share = ref(0.1)
+  const inputs = ref<SettingInputs>({})
+  const preset = ref('')
+  const defaults = shallowRef<RunDefaults | null>(null)
+  const error = shallowRef<unknown>(null)
+  const isStarting = ref(false)
+  /** What somebody changed by hand stays when other defaults come. */
+  const touched = ref(new Set<string>())
+  let latest = 0
+
+  const needsFreeze = computed(() => versionId.value === FREEZE_NOW)
+  const fields = computed(() => defaults.value?.fields ?? [])
+  const steps = computed(() => {
+    const examples = defaults.value?.train_examples
+    return examples ? predictedSteps(examples, fromInputs(fields.value, inputs.value)) : null
+  })
+  const fieldProblems = computed(() => (error.value instanceof ApiError ? sentencesByField(error.value.details) : {}))
+  const baseProblem = computed(() => {
+    const sentences = error.value instanceof ApiError ? error.value.details.base_model : undefined
+    return Array.isArray(sentences) ? sentences.join(' ') : ''
+  })
+  const isValid = computed(
+    () =>
+      assistantId.value !== '' &&
+      baseModel.value.trim() !== '' &&
+      fields.value.every((field) => complaintOf(field, inputs.value[field.name] ?? '') === null),
+  )
+
+  watch([versionId, assistantId], () => void loadDefaults())
+
+  async function loadDefaults(): Promise<void> {
+    if (assistantId.value === '') return
+    const mine = (latest += 1)
+    try {
+      const answer = await runDefaults({
+        assistant: assistantId.value, ...(needsFreeze.value ? {} : { dataset_version: versionId.value }),
+      })
+      if (mine !== latest) return
+      take(answer)
+      error.value = null
+    } catch (cause) {
+      if (mine === latest) error.value = cause
+    }
+  }
+
+  function take(answer: RunDefaults): void {
+    defaults.value = answer
+    const chosen = answer.presets.find(({ name }) => name === preset.value)?.settings ?? answer.settings
+    const fresh = toInputs(chosen)
+    for (const name of touched.value) {
+      const kept = inputs.value[name]
+      if (kept !== undefined) fresh[name] = kept
+    }
+    inputs.value = fresh
+    if (!touched.value.has('base_model')) baseModel.value = answer.base_model
+  }
+
+  function choosePreset(name: string): void {
+    preset.value = name
+    touched.value.clear()
+    if (defaults.value !== null) take(defaults.value)
+  }
+
+  function setInput(name: string, value: string): void {
+    inputs.value = { ...inputs.value, [name]: value }
+    touched.value.add(name)
+  }
+
+  function setBaseModel(name: string): void {
+    baseModel.value = name
+    touched.value.add('base_model')
+  }
+
+  /** Freezes first where that was chosen. A version once frozen is kept when the start is refused after it. */
+  async function start(onFrozen: (version: DatasetVersion) => void): Promise<TrainingRun | null> {
+    isStarting.value = true
+    error.value = null
+    try {
+      if (needsFreeze.value) {
+        const version = await versionFreeze({ validation_share: share.value, note: '' })
+        onFrozen(version)
+        versionId.value = version.id
+        take(await runDefaults({ assistant: assistantId.value, dataset_version: version.id }))
+      }
+      return await runStart({
+        dataset_version: versionId.value,
+        assistant: assistantId.value,
+        base_model: baseModel.value.trim(),
+        settings: fromInputs(fields.value, inputs.value),
+      })
+    } catch (cause) {
+      error.value = cause
+      return null
+    } finally {
+      isStarting.value = false
+    }
+  }
+
+  return {
+    versionId, assistantId, baseModel, share, inputs, preset, defaults, error, isStarting, needsFreeze, fields, steps,
+    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, start,
+  }
+}

@@ -1,0 +1,27 @@
+/** What a run's states mean, and how its events change what is known of it. */
+
+import type { Adapter, RunState, TrainingRun } from '@/api/types'
+import type { RunStateEvent } from '@/realtime/events'
+
+/** It waits, computes, or is about to stop. */
+export function isActive(state: RunState): boolean {
+  return state === 'queued' || state === 'running' || state === 'stopping'
+}
+
+/** Takes the fields of a `run.state` event into `run`, in place; they are those of the REST answer. */
+export function mergeRunState(run: TrainingRun, event: RunStateEvent): void {
+  const { type: _type, run_id: _runId, ...fields } = event
+  Object.assign(run, fields)
+}
+
+export interface FinalLoss {
+  train: number | null
+  validation: number | null
+}
+
+/** The last losses of finished runs, by run, from the cards of their adapters. */
+export function finalLosses(adapters: Adapter[]): Record<string, FinalLoss> {
+  return Object.fromEntries(
+    adapters.map(({ run, card }) => [run, { train: card.metrics?.final_loss ?? null, validation: card.metrics?.eval_loss ?? null }]),
+  )
+}

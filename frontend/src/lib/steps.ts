@@ -1,0 +1,13 @@
+/** How long a run will be, predicted while the form is filled in. */
+
+import type { RunSettings } from '@/api/types'
+
+/** Optimiser steps as `ml/settings.py` counts them: `max_steps` where given, else by epochs. */
+export function predictedSteps(examples: number, settings: RunSettings): number | null {
+  const batch = Number(settings.batch_size)
+  const accumulation = Number(settings.gradient_accumulation)
+  const epochs = Number(settings.epochs)
+  if (!(examples > 0 && batch >= 1 && accumulation >= 1 && epochs > 0)) return null
+  const fixed = Number(settings.max_steps)
+  return fixed > 0 ? fixed : Math.max(1, Math.ceil((epochs * examples) / (batch * accumulation)))
+}
