@@ -120,6 +120,14 @@ CHANNEL_LAYERS = {
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A page that enqueues while Redis is away must not wait long: the database is the truth, and what
+# was not enqueued is found by a timer.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "knowledge"
 CELERY_TASK_SERIALIZER = "json"
@@ -209,6 +217,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "PersonLanguage": "backend.accounts.models.User.Language",
+        "RecordLanguage": "backend.curation.models.Record.Language",
         "RecordStatus": "backend.curation.models.Record.Status",
         "RunState": "backend.training.models.TrainingRun.State",
         "MessageState": "backend.chat.models.Message.State",

@@ -82,7 +82,7 @@ def build_adapter(folder: Path, *, base: Path, seed: int, **card: Any) -> Path:
         for name, parameter in lora.named_parameters():
             if "lora_" in name:
                 parameter.normal_(std=0.3)
-    lora.save_pretrained(folder)
+    lora.save_pretrained(str(folder))
     content = {
         "base_model": str(base),
         "base_fingerprint": fingerprint(base),

@@ -107,7 +107,7 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
                 "seen_revision": record.revision,
             }
         # Those who may only read get no fields.
-        for name, rows in (("instruction", 3), ("output", 8), ("input", 3), ("system", 3)):
+        for name, rows in (("instruction", 2), ("output", 6), ("input", 3), ("system", 3)):
             if field := self.fields.get(name):
                 field.widget.attrs["rows"] = rows
                 field.strip = False  # type: ignore[attr-defined]  # a CharField; saving is no edit

@@ -18,7 +18,6 @@ from backend.accounts.access import acting_user
 from backend.common.errors import DomainError
 from backend.curation import services
 from backend.curation.admin.looks import badge, excerpt
-from backend.curation.models import Record
 from backend.curation.services.imports import Outcome
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ def import_page(model_admin: "ModelAdmin[Any]", request: "HttpRequest") -> "Http
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Import records"),
-        "opts": Record._meta,
         "form": form,
         **shown,
     }

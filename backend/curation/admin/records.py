@@ -158,6 +158,9 @@ class RecordAdmin(RecordActions):
     def get_fieldsets(self, request: "HttpRequest", obj: "Model | None" = None) -> Any:
         return self.fieldsets if self.has_change_permission(request, obj) else self.fieldsets_read
 
+    def get_inlines(self, request: "HttpRequest", obj: "Model | None") -> Any:
+        return super().get_inlines(request, obj) if obj else ()  # a new record has no history
+
     @admin.display(description=gettext_lazy("other phrasings"))
     def phrasings_shown(self, record: Record) -> "SafeString":
         return looks.paragraphs(record.phrasings)

@@ -8,7 +8,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.curation.admin.looks import excerpt
+from backend.curation.admin.looks import excerpt, moment
 from backend.curation.content import NAMES
 from backend.curation.models import Record, Revision
 
@@ -58,8 +58,8 @@ class RevisionInline(TabularInline):
 
     revision.short_description = gettext_lazy("revision")  # type: ignore[attr-defined]
 
-    def at(self, revision: Revision) -> Any:  # Any: shown as the locale has it
-        return revision.created_at
+    def at(self, revision: Revision) -> "SafeString":
+        return moment(revision.created_at)
 
     at.short_description = gettext_lazy("when")  # type: ignore[attr-defined]
 

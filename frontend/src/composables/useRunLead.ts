@@ -26,7 +26,7 @@ export function useRunLead(run: Ref<TrainingRun | null>) {
         return t('run.leadStopped', { step, total })
       case 'failed':
         return t('run.leadFailed', { step })
-      case 'succeeded':
+      default:
         return t('run.leadSucceeded')
     }
   })

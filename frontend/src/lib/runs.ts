@@ -10,7 +10,9 @@ export function isActive(state: RunState): boolean {
 
 /** Takes the fields of a `run.state` event into `run`, in place; they are those of the REST answer. */
 export function mergeRunState(run: TrainingRun, event: RunStateEvent): void {
-  const { type: _type, run_id: _runId, ...fields } = event
+  const fields: Partial<RunStateEvent> = { ...event }
+  delete fields.type
+  delete fields.run_id
   Object.assign(run, fields)
 }
 

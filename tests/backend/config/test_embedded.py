@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_the_environment_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_ports_are_kept_while_they_are_free(here: Clone) -> None:
     first = clone.ports_of(here, ("one", "two"))
     assert clone.ports_of(here, ("one", "two")) == first
-    with ports.socket.create_server(("127.0.0.1", first["one"])):
+    with socket.create_server(("127.0.0.1", first["one"])):
         second = clone.ports_of(here, ("one", "two"))
     assert second["one"] != first["one"]
     assert second["two"] == first["two"]
@@ -89,7 +90,7 @@ def test_ports_are_kept_while_they_are_free(here: Clone) -> None:
 
 
 def test_a_busy_port_is_named(here: Clone) -> None:
-    with ports.socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(StartProblem, match=f"^Port {port} is in use .* PORT={port + 1}"):
             start.make_plan(launch(here.folder, PORT=str(port)), here)
