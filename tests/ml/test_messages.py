@@ -47,20 +47,20 @@ def test_a_prompt_is_what_transformers_renders(
     template: str, add_generation_prompt: bool, talk: list[dict[str, str]]
 ) -> None:
     ours = render(talk, prompt_format(template), add_generation_prompt=add_generation_prompt)
-    theirs, _ = render_jinja_template(
+    rendered = render_jinja_template(
         [talk],
         chat_template=template,
         add_generation_prompt=add_generation_prompt,
         bos_token="<s>",
     )
-    assert ours == theirs[0]
+    assert ours == rendered[0][0]
 
 
 def test_an_unfinished_turn_is_left_open_as_transformers_does() -> None:
     talk = TALK[:3]
     ours = render(talk, prompt_format(), add_generation_prompt=False, continue_final_message=True)
-    theirs, _ = render_jinja_template([talk], chat_template=CHATML, continue_final_message=True)
-    assert ours == theirs[0]
+    rendered = render_jinja_template([talk], chat_template=CHATML, continue_final_message=True)
+    assert ours == rendered[0][0]
     assert ours.endswith("  Hello\n\nthere ")
 
 
