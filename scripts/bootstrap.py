@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -66,17 +67,20 @@ def install(*, dev: bool) -> None:
 
 def refuse_early() -> None:
     """Says at once, not after minutes, that the port is taken; the start itself checks it again."""
-    sys.path.insert(0, str(ROOT))
-    from backend.config.embedded.ports import is_free
-
     port = os.environ.get("PORT", "8000")
     lock = Path(os.environ.get("LOREDESK_DATA_DIR", "data/local"), "lock")
     running_here = (ROOT / lock).is_file() and (ROOT / lock).stat().st_size
-    if port.isdigit() and not running_here and not is_free(int(port)):
+    if port.isdigit() and int(port) < 2**16 and not running_here and not is_free(int(port)):
         raise SetupProblem(
             f"Port {port} is in use by another program: stop that one, or choose another port, "
             f"for instance with 'make run PORT={int(port) + 1}'"
         )
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def check_node() -> None:
