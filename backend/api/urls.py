@@ -1,7 +1,7 @@
 """Every HTTP address but the admin's."""
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from backend.api import health, pages
 from backend.api.session import SessionView
@@ -10,7 +10,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
-    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/v1/session", SessionView.as_view(), name="session"),
     path("api/v1/", include("backend.curation.urls")),
     path("api/v1/", include("backend.training.urls")),
