@@ -1,28 +1,29 @@
-"""Keeps the Chinese catalogue of backend/ complete: ``python -m scripts.messages [--check]``.
+"""Keeps the catalogues of backend/ complete: ``python -m scripts.messages [--check]``.
 
 Sentences are found in our Python files and templates, and in those of Unfold, which brings no
-translations. Without ``--check`` the catalogue gets what is new and loses what is gone, and is
-compiled; with it, the exit status says whether something is missing. A maintainer's tool: the
-product needs only the compiled file.
+translations. Without ``--check`` the Chinese catalogue gets what is new and loses what is gone, and
+all are compiled; with it, the exit status says whether something is missing. The English catalogue
+is written by hand and holds only what Unfold says less well. A maintainer's tool: the product needs
+the compiled files alone.
 """
 
 import os
 import re
 import sys
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import django
 import unfold
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKEND = ROOT / "backend"
-FOLDER = BACKEND / "locale" / "zh_Hans" / "LC_MESSAGES"
+LOCALE = BACKEND / "locale"
+CHINESE = LOCALE / "zh_Hans" / "LC_MESSAGES" / "django.po"
 UNFOLD = Path(unfold.__file__).parent
 KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
@@ -30,6 +31,8 @@ KEYWORDS = DEFAULT_KEYWORDS | {
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
 }
+# Django has Chinese for these, but we mean something else.
+OURS = {"View site", "Filters"}
 Message = str | tuple[str, str]
 
 
@@ -43,6 +46,7 @@ def python_messages(folder: Path) -> Iterator[Message]:
 def files(folder: Path, pattern: str) -> list[Path]:
     """Without migrations, and without the parts of Unfold that are not installed."""
     unused = {path for path in UNFOLD.glob("contrib/*") if path.name not in {"filters", "forms"}}
+    unused.add(UNFOLD / "templates" / "unfold_crispy")
     return [
         path
         for path in sorted(folder.rglob(pattern))
@@ -57,22 +61,22 @@ def plain(message: object) -> Message:
 
 def template_messages(folder: Path) -> Iterator[Message]:
     """What ``translate`` and ``blocktranslate`` say, read by Django's own parser."""
-    from django.template import engines
+    from django.template import Engine, Node
     from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 
-    engine = engines["django"].engine
+    engine = Engine.get_default()
     for path in files(folder, "*.html"):
-        nodes = engine.from_string(path.read_text("utf-8")).nodelist
-        for node in nodes.get_nodes_by_type(TranslateNode):
-            literal = getattr(node.filter_expression.var, "literal", None)
-            if isinstance(literal, str):
-                yield literal
-        for block in nodes.get_nodes_by_type(BlockTranslateNode):
-            singular, _variables = block.render_token_list(block.singular)
-            if block.plural:
-                yield singular, block.render_token_list(block.plural)[0]
-            else:
-                yield singular
+        for node in engine.from_string(path.read_text("utf-8")).nodelist.get_nodes_by_type(Node):
+            if isinstance(node, TranslateNode):
+                literal = getattr(node.filter_expression.var, "literal", None)
+                if isinstance(literal, str):
+                    yield literal
+            elif isinstance(node, BlockTranslateNode):
+                singular, _variables = node.render_token_list(node.singular)
+                if node.plural:
+                    yield singular, node.render_token_list(node.plural)[0]
+                else:
+                    yield singular
 
 
 def django_catalogue() -> set[str]:
@@ -96,7 +100,7 @@ def wanted() -> dict[str, Message]:
         add(found, message)
     known = django_catalogue()
     for message in (*python_messages(UNFOLD), *template_messages(UNFOLD)):
-        if key(message) not in known:
+        if key(message) not in known or key(message) in OURS:
             add(found, message)
     return {name: message for name, message in found.items() if re.search(r"[^\W\d_]", name)}
 
@@ -107,9 +111,9 @@ def add(found: dict[str, Message], message: Message) -> None:
         found[key(message)] = message
 
 
-def catalogue() -> Catalog:
-    with (FOLDER / "django.po").open("rb") as file:
-        return read_po(file, locale="zh_Hans")
+def catalogue(path: Path = CHINESE) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parts[-3])
 
 
 def problems() -> list[str]:
@@ -126,20 +130,37 @@ def problems() -> list[str]:
             found.append(f"only guessed: {name}")
         elif errors := [str(error) for error in there.check(catalogue())]:
             found.append(f"{name}: {'; '.join(errors)}")
-    if (FOLDER / "django.mo").read_bytes() != compiled(catalogue()):
-        found.append("django.mo is older than django.po")
+    for path in LOCALE.rglob("*.po"):
+        with path.with_suffix(".mo").open("rb") as file:
+            compiled = said(read_mo(file))
+        if compiled != said(catalogue(path)):
+            found.append(f"{path.parts[-3]}: django.mo is not what django.po says")
     return found
 
 
-def compiled(messages: Catalog) -> bytes:
-    buffer = BytesIO()
-    write_mo(buffer, messages)
-    return buffer.getvalue()
+def said(messages: Catalog) -> dict[str, list[str]]:
+    """What a catalogue says, by what it is found under."""
+    return {
+        key(message.id): [message.string]
+        if isinstance(message.string, str)
+        else list(message.string)
+        for message in messages
+        if message.id and message.string
+    }
 
 
 def update() -> None:
     old = {key(message.id): message for message in catalogue() if message.id}
-    new = Catalog(locale="zh_Hans", project="Loredesk", fuzzy=False)
+    new = Catalog(
+        locale="zh_Hans",
+        header_comment="# Kept complete by scripts/messages.py.",
+        project="Loredesk",
+        version="",
+        msgid_bugs_address="",
+        last_translator="",
+        language_team="",
+        fuzzy=False,
+    )
     for name, message in wanted().items():
         before = old.get(name)
         string = before.string if before else ""
@@ -148,9 +169,11 @@ def update() -> None:
         new.add(message, string)
     # No dates: the file changes when a sentence does.
     new.creation_date = new.revision_date = catalogue().creation_date
-    with (FOLDER / "django.po").open("wb") as file:
-        write_po(file, new, width=0, omit_header=False, no_location=True)
-    (FOLDER / "django.mo").write_bytes(compiled(catalogue()))
+    with CHINESE.open("wb") as file:
+        write_po(file, new, width=0, no_location=True)
+    for path in LOCALE.rglob("*.po"):
+        with path.with_suffix(".mo").open("wb") as file:
+            write_mo(file, catalogue(path))
 
 
 def main() -> int:
