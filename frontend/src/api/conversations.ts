@@ -1,7 +1,7 @@
 import { request, requestAll, requestNext } from './client'
 import type { Conversation, Message, Page } from './types'
 
-export const conversationList = () => 
+export const conversationList = () =>
   // What systems asked over the API in a person's name is not what that person asked here.
   request<Page<Conversation>>('GET', '/conversations', { query: { origin: 'page' } })
 
