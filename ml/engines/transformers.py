@@ -83,7 +83,7 @@ class ServedModel:
             "use_cache": True,
             "logits_to_keep": 1,
         }
-        if self._peft is None or not self._peft.peft_config:
+        if self._peft is None:
             output = self._base(**inputs)
         else:
             names = [adapter or BASE_ROW for adapter in adapters]
@@ -119,8 +119,15 @@ class ServedModel:
         return name
 
     def drop_adapter(self, name: str) -> None:
-        if self._peft is not None and name in self._peft.peft_config:
+        if self._peft is None or name not in self._peft.peft_config:
+            return
+        others = [other for other in self._peft.peft_config if other != name]
+        if others:
+            # peft holds one as the active one, though each row names its own.
+            self._peft.set_adapter(others[0])
             self._peft.delete_adapter(name)
+        else:
+            self._base, self._peft = self._peft.unload(), None
 
 
 def _read_adapter(folder: Path, *, base: Path) -> tuple[LoraConfig, dict[str, torch.Tensor]]:

@@ -1,7 +1,15 @@
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import uvicorn
 
+from ml.engines.rolling import Engine
+from ml.engines.transformers import ServedModel
+from ml.server.app import create_app
 from tests.ml.tiny import build_adapter, build_model
 
 
@@ -18,3 +26,30 @@ def tiny_adapters(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) ->
     return [
         build_adapter(folder / f"adapter-{seed}", base=tiny_model, seed=seed) for seed in (1, 2)
     ]
+
+
+@pytest.fixture(scope="session")
+def engine(tiny_model: Path, tiny_adapters: list[Path]) -> Iterator[Engine]:
+    """The tiny model under the name ``tiny``, and its adapters as ``first`` and ``second``."""
+    model = ServedModel(tiny_model, device=torch.device("cpu"), dtype=torch.float32)
+    engine = Engine(model, name="tiny", max_batch=8, max_waiting=16)
+    for name, folder in zip(("first", "second"), tiny_adapters, strict=True):
+        engine.load_adapter(name, folder)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def server(engine: Engine) -> Iterator[str]:
+    """Address of a model server in front of ``engine``."""
+    config = uvicorn.Config(create_app(engine), port=0, log_level="warning")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        assert thread.is_alive(), "the server ended"
+        time.sleep(0.01)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    running.should_exit = True
+    thread.join(10)
