@@ -31,7 +31,7 @@ test:
 	@cd frontend && npm run --silent test
 	@echo "== packaged model"
 	@test -f data/local/models/smollm2-135m-instruct/config.json || \
-		$(PYTHON) -m ml convert --base-model packaged:smollm2-135m-instruct --models-dir data/local/models
+		TQDM_DISABLE=1 $(PYTHON) -m ml convert --base-model packaged:smollm2-135m-instruct --models-dir data/local/models
 	@echo "== pytest"
 	@$(BIN)/pytest
 	@echo "== browser tests"

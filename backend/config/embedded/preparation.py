@@ -44,7 +44,9 @@ def model_is_missing(clone: Clone, base_model: str) -> bool:
 
 def convert_model(clone: Clone, base_model: str, environment: Mapping[str, str]) -> None:
     options = ["--base-model", base_model, "--models-dir", str(clone.models)]
-    command([sys.executable, "-m", "ml", "convert", *options], environment)
+    # Its own lines say enough; bars are drawn over other lines here.
+    quiet = {**environment, "TQDM_DISABLE": "1"}
+    command([sys.executable, "-m", "ml", "convert", *options], quiet)
 
 
 def command(arguments: list[str], environment: Mapping[str, str]) -> None:
