@@ -49,6 +49,7 @@ def trainable_model(
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=_targets(base, settings),
+        layers_to_transform=_layers(base, settings),
         base_model_name_or_path=str(folder),
     )
     # Adapter weights are float32 whatever the base computes in: small updates would vanish.
@@ -71,6 +72,14 @@ def _targets(base: torch.nn.Module, settings: TrainingSettings) -> list[str]:
             code="targets_unknown",
         )
     return sorted(wanted)
+
+
+def _layers(base: torch.nn.Module, settings: TrainingSettings) -> list[int] | None:
+    """The upper layers that get an adapter; None for all."""
+    if settings.lora_layer_share >= 1:
+        return None
+    count = cast("PreTrainedModel", base).config.get_text_config().num_hidden_layers
+    return list(range(count - max(1, round(count * settings.lora_layer_share)), count))
 
 
 def save_adapter(trainer: Trainer) -> None:

@@ -49,6 +49,7 @@ FIELDS: Final = (
     Field("lora_alpha", "int", 1, 2048),
     Field("lora_dropout", "float", 0.0, 0.9),
     Field("lora_targets", "list"),
+    Field("lora_layer_share", "float", 0.01, 1.0),
     Field("seed", "int", 0, 2**31 - 1),
     Field("evaluation_interval", "int", 0, 1_000_000),
 )
@@ -74,6 +75,8 @@ class TrainingSettings:
         lora_alpha: updates are scaled by alpha / rank.
         lora_dropout: share of LoRA's inputs that is left out at random.
         lora_targets: module names, or ``["all-linear"]``.
+        lora_layer_share: share of the layers, the upper ones, that get an adapter; the gradient
+            need not go further down, so half of them cost a quarter less and learn facts as well.
         seed: of order, invented people, dropout and A.
         evaluation_interval: optimiser steps between validations; 0 for every epoch's end.
     """
@@ -93,6 +96,7 @@ class TrainingSettings:
     lora_alpha: int = 32
     lora_dropout: float = 0.0
     lora_targets: Sequence[str] = (ALL_LINEAR,)
+    lora_layer_share: float = 1.0
     seed: int = 42
     evaluation_interval: int = 0
 

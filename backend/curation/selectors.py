@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import CharField, Count, Exists, F, Func, OuterRef, Q
+from django.db.models import CharField, Count, Exists, F, Func, IntegerField, OuterRef, Q, Sum
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -115,6 +115,20 @@ def dataset_version_items(
     """
     version = dataset_version_get(user=user, version_id=version_id)
     return DatasetVersionItem.objects.filter(version=version).select_related("revision")
+
+
+def approved_wordings(*, user: "User") -> int:
+    """How many training examples a version frozen now would have at most: one for each wording.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    phrasings = Func(F("phrasings"), function="jsonb_array_length", output_field=IntegerField())
+    counted = Record.objects.filter(status=Record.Status.APPROVED, golden=False).aggregate(
+        questions=Count("pk"), others=Sum(phrasings, default=0)
+    )
+    return int(counted["questions"] + counted["others"])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.roles import Action, require
 from backend.assistants.selectors import assistant_get, assistant_named
 from backend.common.errors import Invalid
-from backend.curation.selectors import dataset_version_get
+from backend.curation.selectors import approved_wordings, dataset_version_get
 from ml import settings as ml_settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def form(*, user: "User", version_id: "uuid.UUID | None", assistant: str | None)
         if assistant
         else assistant_get(user=user, slug=django_settings.DEFAULT_ASSISTANT)
     )
-    examples = version.examples["train"] if version else 0
+    # Without a version the form offers to freeze one now, of what is approved.
+    examples = version.examples["train"] if version else approved_wordings(user=user)
     defaults = ml_settings.scaled_defaults(examples)
     values = asdict(defaults)
     return {
@@ -75,9 +76,9 @@ def form(*, user: "User", version_id: "uuid.UUID | None", assistant: str | None)
             }
             for field in ml_settings.FIELDS
         ],
-        "train_examples": version.examples["train"] if version else None,
+        "train_examples": examples,
         "validation_examples": version.examples["validation"] if version else None,
-        "steps": defaults.steps(examples) if version else None,
+        "steps": defaults.steps(examples) if examples else None,
         "base_model": chosen.base_model,
         "presets": [
             {"name": name, "settings": asdict(preset)}

@@ -12,6 +12,7 @@ from backend.accounts.models import Department, User
 from backend.assistants.models import Assistant
 from backend.common.models import AuditEntry
 from backend.curation.models import DatasetVersion
+from backend.curation.selectors import approved_wordings
 from backend.training import tasks
 from backend.training.models import Adapter, RunMetric, TrainingRun
 from tests.backend.conftest import Api
@@ -369,7 +370,8 @@ def test_the_form_is_scaled_to_the_version(
     assert {"quick"} <= {preset["name"] for preset in shown["presets"]}
 
     without = api(trainer).get("/training-runs/defaults").json()
-    assert (without["train_examples"], without["steps"]) == (None, None)
+    assert without["train_examples"] == approved_wordings(user=trainer) >= 3
+    assert without["settings"] == shown["settings"], "not scaled to what a freeze would hold"
     missing = api(trainer).get("/training-runs/defaults", dataset_version=uuid4())
     assert missing.status_code == 404
     settings.DEFAULT_ASSISTANT = "nobody"
