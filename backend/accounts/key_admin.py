@@ -36,6 +36,15 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run 
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
 
+    for_others = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.for_others and (field := self.fields.get("scopes")):
+            # Asking for somebody else is given by who manages people only.
+            own = [choice for choice in ApiKey.Scope.choices if choice[0] != ApiKey.Scope.ACT_AS]
+            field.choices = own  # type: ignore[attr-defined]  # a choice field
+
     def clean_expires_at(self) -> "datetime | None":
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and expires_at <= timezone.now():
@@ -66,6 +75,16 @@ class ApiKeyAdmin(RoleAdmin):
     def get_queryset(self, request: "HttpRequest") -> "QuerySet[ApiKey]":
         return api_key_list(user=acting_user(request))
 
+    def add_view(
+        self,
+        request: "HttpRequest",
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # What comes next is the page with the secret, whatever button was pressed.
+        one_button = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().add_view(request, form_url, {**(extra_context or {}), **one_button})
+
     def has_change_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
         return False  # a key is made and ended, never changed
 
@@ -89,13 +108,10 @@ class ApiKeyAdmin(RoleAdmin):
         **kwargs: Any,
     ) -> "type[forms.ModelForm[ApiKey]]":
         form = super().get_form(request, obj, change=change, **kwargs)
-        if "owner" in form.base_fields:
-            form.base_fields["owner"].initial = acting_user(request).pk
-        if not may(request.user, Action.PEOPLE_MANAGE) and "scopes" in form.base_fields:
-            # Asking for somebody else is given by who manages people only.
-            own = [choice for choice in ApiKey.Scope.choices if choice[0] != ApiKey.Scope.ACT_AS]
-            form.base_fields["scopes"].choices = own  # type: ignore[attr-defined]
-        return form
+        return type(form.__name__, (form,), {"for_others": may(request.user, Action.PEOPLE_MANAGE)})
+
+    def get_changeform_initial_data(self, request: "HttpRequest") -> Any:
+        return {"owner": acting_user(request).pk}
 
     def save_model(self, request: "HttpRequest", obj: ApiKey, form: Any, change: bool) -> None:  # noqa: ARG002
         actor = acting_user(request)
@@ -127,9 +143,7 @@ class ApiKeyAdmin(RoleAdmin):
             "key": obj,
             "secret": request.META.pop("loredesk.secret"),
         }
-        answer = TemplateResponse(request, "admin/accounts/apikey/created.html", context)
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return TemplateResponse(request, "admin/accounts/apikey/created.html", context)
 
     @admin.display(description=gettext_lazy("begins with"), ordering="prefix")
     def begins(self, key: ApiKey) -> "SafeString":

@@ -287,6 +287,7 @@ UNFOLD: dict[str, Any] = {
         },
     },
     "STYLES": [lambda request: static("loredesk-admin.css")],  # noqa: ARG005
+    "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
     "ENVIRONMENT": "backend.curation.dashboard.four_eyes_label",
     "COMMAND": {"search_callback": "backend.curation.dashboard.search"},

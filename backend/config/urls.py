@@ -2,14 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+
+from backend.api.pages import admin_sign_in
 
 urlpatterns = [
-    # One sign-in page for everybody.
-    path(
-        "admin/login/",
-        RedirectView.as_view(url="/signin", query_string=True),
-    ),
+    path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("backend.api.urls")),
