@@ -157,10 +157,13 @@ class ServerAnswering:
                 headers={"Content-Type": "application/json"},
             )
             response = connection.getresponse()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
             raise ModelLoadError(f"The server does not answer: {error}") from error
         if response.status >= 400:
-            raise MlError(_failure_of(response.read().decode("utf-8", "replace")))
+            text = response.read().decode("utf-8", "replace")
+            connection.close()
+            raise MlError(_failure_of(text))
         return connection, response
 
 

@@ -12,6 +12,9 @@ from ml.engines.transformers import ServedModel
 from ml.server.app import create_app
 from tests.ml.tiny import build_adapter, build_model
 
+# So small a model is slower with more of them, most of all on a busy machine.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
