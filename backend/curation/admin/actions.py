@@ -76,17 +76,18 @@ class RecordActions(RoleAdmin):
         record = self.get_object(request, str(object_id))
         return record is not None and to in Record.transitions[record.status]
 
-    def has_approve_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
-        allowed = may(request.user, Action.RECORDS_APPROVE)
-        return allowed and self.can_become(request, object_id, Status.APPROVED)
+    def has_approve_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:  # noqa: ARG002
+        # On the form it saves first, and a change makes a draft of whatever was decided.
+        return may(request.user, Action.RECORDS_APPROVE)
 
     def has_reject_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
         allowed = may(request.user, Action.RECORDS_APPROVE)
         return allowed and self.can_become(request, object_id, Status.REJECTED)
 
     def has_submit_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
-        allowed = may(request.user, Action.RECORDS_WRITE)
-        return allowed and self.can_become(request, object_id, Status.IN_REVIEW)
+        record = None if object_id is None else self.get_object(request, str(object_id))
+        in_review = record is not None and record.status == Status.IN_REVIEW
+        return not in_review and may(request.user, Action.RECORDS_WRITE)
 
     def has_archive_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
         allowed = may(request.user, Action.RECORDS_WRITE)
@@ -221,11 +222,11 @@ class RecordActions(RoleAdmin):
 
     # ------------------------------------------------------------ one record
 
-    @action(description=gettext_lazy("Approve"), permissions=["approve_one"])
+    @action(description=gettext_lazy("Save and approve"), permissions=["approve_one"])
     def save_and_approve(self, request: "HttpRequest", record: Record) -> None:
         self.step(request, record, services.record_approve, _("Approved."))
 
-    @action(description=gettext_lazy("Submit for review"), permissions=["submit_one"])
+    @action(description=gettext_lazy("Save and submit for review"), permissions=["submit_one"])
     def save_and_submit(self, request: "HttpRequest", record: Record) -> None:
         self.step(request, record, services.record_submit, _("Submitted for review."))
 
