@@ -5,6 +5,7 @@ without loading torch.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_options(serve)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8100)
-    serve.add_argument("--threads", type=_positive, help="default: one for each core")
+    serve.add_argument("--threads", type=_positive, help="default: one for every two cores")
     serve.add_argument("--max-batch", type=_positive, default=8, help="answers computed together")
     serve.set_defaults(command=_serve)
 
@@ -109,6 +110,8 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # Read once, when torch is loaded: threads that wait leave the processor to other processes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ml.server.serving import serve
 
     return serve(

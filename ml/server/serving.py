@@ -26,8 +26,21 @@ logger = logging.getLogger(__name__)
 GRACE_S: Final = 1
 
 
-def load_engine(folder: Path, *, name: str, max_batch: int) -> Engine:
+def default_threads() -> int:
+    """Half of the processors, at least one.
+
+    Every operation waits for the slowest thread. Where other processes want the same processors,
+    as the trainer and the web do, one thread for each of them made answers five times slower than
+    one thread for half of them; alone on the machine the other half won hardly anything.
+    """
+    available = getattr(os, "sched_getaffinity", None)  # not on macOS
+    processors = len(available(0)) if available else os.cpu_count() or 1
+    return max(1, processors // 2)
+
+
+def load_engine(folder: Path, *, name: str, max_batch: int, threads: int | None = None) -> Engine:
     """An engine that has answered once, so that the first person need not wait longer."""
+    torch.set_num_threads(threads or default_threads())
     device = best_device()
     dtype = serving_dtype(device)
     fingerprint(folder)  # remembered; loading an adapter compares it
@@ -72,10 +85,9 @@ def serve(
         MlError: the model cannot be had or loaded.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     keep_freed_memory()
     folder = folder_of(base_model, models_dir=models_dir, model_hub=model_hub)
-    engine = load_engine(folder, name=served_name(base_model), max_batch=max_batch)
+    engine = load_engine(folder, name=served_name(base_model), max_batch=max_batch, threads=threads)
     try:
         uvicorn.run(
             create_app(engine),
