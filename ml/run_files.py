@@ -1,6 +1,7 @@
 """The files of one training run: ``run.json`` in; status, metrics and checkpoint out."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -130,12 +131,24 @@ class RunFiles:
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(event) + "\n")
 
-    def metrics_clear(self) -> None:
-        self._metrics.unlink(missing_ok=True)
+    def metrics_keep(self, step: int) -> None:
+        """Forget what was measured after ``step``: a run that was killed computes it again."""
+        if not self._metrics.is_file():
+            return
+        lines = self._metrics.read_text(encoding="utf-8", errors="replace").splitlines(True)
+        write_whole(self._metrics, "".join(line for line in lines if _step_of(line) <= step))
 
     def checkpoint_remove(self) -> None:
         """Forget the checkpoint: the adapter has landed."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+
+def _step_of(line: str) -> float:
+    """The step that a line of the metrics was measured at; a line cut in two has none."""
+    try:
+        return int(json.loads(line)["current_steps"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -127,15 +127,20 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.progress = Progress()
 
-    def run(self, *, resume: bool) -> bool:
+    def resume(self) -> None:
+        """Go back to where the checkpoint was written.
+
+        Raises:
+            ConfigError: it is missing, or was made with other data or settings.
+        """
+        checkpoint_load(self)
+
+    def run(self) -> bool:
         """Train until the last step; False when it was stopped before, with a checkpoint.
 
         Raises:
             Diverged: the loss became infinite or no number.
-            ConfigError: the checkpoint to resume from is missing or another run's.
         """
-        if resume:
-            checkpoint_load(self)
         started_at = time.monotonic() - self.progress.elapsed_s
         saved_at = time.monotonic()
         self.model.train()
@@ -355,14 +360,28 @@ def _train(config: RunConfig, files: RunFiles, stop: "_StopRequest") -> int:
         trainer.dtype,
         trainer.device,
     )
-    files.status("training", total=trainer.total_steps, dropped=trainer.dropped)
-    if not config.resume:
-        files.metrics_clear()
-    finished = trainer.run(resume=config.resume)
+    if config.resume:
+        trainer.resume()
+        logger.info("going on after step %s", trainer.progress.step)
+    files.metrics_keep(trainer.progress.step)
+    files.status(
+        "training",
+        step=trainer.progress.step,
+        total=trainer.total_steps,
+        dropped=trainer.dropped,
+        resumable=files.checkpoint.is_file(),
+    )
+    finished = trainer.run()
     step = trainer.progress.step
     if not finished:
         logger.info("stopped at step %s; the checkpoint is written", step)
-        files.status("stopped", step=step, total=trainer.total_steps, resumable=True)
+        files.status(
+            "stopped",
+            step=step,
+            total=trainer.total_steps,
+            dropped=trainer.dropped,
+            resumable=True,
+        )
         return 0
     files.status("saving", step=step, total=trainer.total_steps, dropped=trainer.dropped)
     save_adapter(trainer)

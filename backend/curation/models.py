@@ -101,7 +101,8 @@ class Record(BaseModel):
         indexes = (
             models.Index(fields=["status", "-created_at"]),
             GinIndex(fields=["tags"]),
-            GinIndex(fields=["wording_keys"]),
+            # Without a list of what is still to be indexed: an import looks up thousands of keys.
+            GinIndex(fields=["wording_keys"], fastupdate=False),
         )
 
     def __str__(self) -> str:

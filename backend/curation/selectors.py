@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import CharField, Count, Exists, F, Func, IntegerField, OuterRef, Q, Sum
+from django.db.models import CharField, Count, F, Func, IntegerField, Q, Sum
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -163,11 +163,13 @@ def curation_state(*, user: "User") -> CurationState:
     last = DatasetVersion.objects.order_by("-number").first()
     approved = Record.objects.filter(status=Record.Status.APPROVED)
     frozen_as_it_is = DatasetVersionItem.objects.filter(
-        version=last, record=OuterRef("pk"), revision__number=OuterRef("revision")
+        version=last,
+        record__status=Record.Status.APPROVED,
+        record__revision=F("revision__number"),
     )
     return CurationState(
         by_status=by_status,
         golden=approved.filter(golden=True).count(),
         last_version=last,
-        approved_since=approved.exclude(Exists(frozen_as_it_is)).count(),
+        approved_since=approved.count() - frozen_as_it_is.count(),
     )

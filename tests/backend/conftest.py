@@ -1,10 +1,13 @@
 """The people of the tests, one for each role, and how they call."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -72,6 +75,21 @@ def approver(person: Person) -> User:
 def stranger(person: Person) -> User:
     """Signs in like everybody, and has nothing to do with what the test is about."""
     return person("stranger", Role.EMPLOYEE)
+
+
+def at_once(step: Callable[[], object], times: int = 2) -> None:
+    """Take a step in several threads at the same moment; for tests with ``transaction=True``."""
+    barrier = threading.Barrier(times)
+
+    def run(_number: int) -> None:
+        barrier.wait(timeout=10)
+        try:
+            step()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(times) as threads:
+        list(threads.map(run, range(times)))
 
 
 class Api:

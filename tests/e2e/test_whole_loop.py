@@ -300,3 +300,12 @@ def test_pictures_are_kept_where_the_readme_shows_them() -> None:
     kept = {path.name for path in Path(ROOT / "docs" / "images").glob("*.png")}
     assert shown
     assert shown <= kept
+
+
+def test_a_wrong_password_is_refused_in_words(page: Page) -> None:
+    page.goto("/signin")
+    page.get_by_test_id("signin-username").fill("admin")
+    page.get_by_test_id("signin-password").fill("not-the-password")
+    page.get_by_test_id("signin-submit").click()
+    expect(page.get_by_test_id("signin-error")).to_be_visible()
+    expect(page.get_by_test_id("signin-password")).to_have_value("")

@@ -58,6 +58,8 @@ def write_config(server: Server) -> None:
         f"requirepass {server.password}",
         f'dir "{server.folder}"',
         "daemonize no",
+        # A title would overwrite the environment, which marks the process as this clone's.
+        "set-proc-title no",
         # A queue and a stream must never lose an entry to make room for another.
         "maxmemory-policy noeviction",
         # Every write reaches the file before it is acknowledged, and the disk within a second.

@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='record',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['wording_keys'], name='curation_re_wording_41b416_gin'),
+            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['wording_keys'], name='curation_re_wording_41b416_gin'),
         ),
         migrations.AddConstraint(
             model_name='revision',

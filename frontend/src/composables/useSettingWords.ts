@@ -1,6 +1,6 @@
 import { useI18n } from 'vue-i18n'
 import type { SettingValue } from '@/api/types'
-import { formatSmall } from '@/lib/format'
+import { formatExact } from '@/lib/format'
 
 /** The names and explanations of a run's settings; one that these pages do not know yet keeps its own name. */
 export function useSettingWords() {
@@ -14,7 +14,7 @@ export function useSettingWords() {
     hint: (name: string) => word(name, 'hint'),
     value: (value: SettingValue) => {
       if (value === null || value === '') return t('common.none')
-      if (typeof value === 'number') return formatSmall(value)
+      if (typeof value === 'number') return formatExact(value)
       return Array.isArray(value) ? value.join(', ') : String(value)
     },
   }

@@ -287,6 +287,7 @@ export default {
   assistants: {
     title: 'Assistants',
     lead: 'Who answers, and with which adapter?',
+    leadNone: 'Every assistant answers with its base model alone: no adapter is in production.',
     leadCount: '{production} of {total} assistants answer with an adapter of their own.',
     empty: 'No assistant yet',
     emptyText: 'An assistant is a name, a prompt and a base model. Administrators create them in the admin pages.',

@@ -289,6 +289,7 @@ const zh: typeof en = {
   assistants: {
     title: '助手',
     lead: '谁来回答，用哪个适配器？',
+    leadNone: '所有助手都只用基座模型回答，还没有适配器上线。',
     leadCount: '{total} 个助手中，有 {production} 个用自己的适配器回答。',
     empty: '还没有助手',
     emptyText: '助手由名称、提示词和基座模型组成，由管理员在管理后台创建。',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ageOf, formatDuration, formatSmall } from './format'
+import { ageOf, formatDuration, formatExact, formatSmall } from './format'
 
 it('names the two largest units of a duration', () => {
   expect(formatDuration(45.4, 'en')).toBe('45 sec')
@@ -13,6 +13,13 @@ it('writes small numbers so that nobody counts zeros', () => {
   expect(formatSmall(0.0005)).toBe('0.0005')
   expect(formatSmall(0.0000025)).toBe('2.5e-6')
   expect(formatSmall(0)).toBe('0')
+  expect(formatSmall(0.00268147)).toBe('0.00268')
+})
+
+it('loses no digit of what somebody chose', () => {
+  expect(formatExact(1024)).toBe('1024')
+  expect(formatExact(0.00012345)).toBe('0.00012345')
+  expect(formatExact(1e-7)).toBe('1e-7')
 })
 
 it('groups by calendar days', () => {

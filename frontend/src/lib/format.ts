@@ -8,10 +8,14 @@ export function formatPercent(share: number, locale: string): string {
   return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(share)
 }
 
-/** Small numbers such as learning rates: 0.0005, and 2.5e-6 where zeros would have to be counted. */
+/** A small measured value such as a learning rate: 0.0005, and 2.5e-6 where zeros would have to be counted. */
 export function formatSmall(value: number): string {
-  if (value === 0) return '0'
-  return Math.abs(value) < 1e-4 ? value.toExponential(2).replace(/\.?0+e/, 'e') : String(Number(value.toPrecision(3)))
+  return formatExact(Number(value.toPrecision(3)))
+}
+
+/** Every digit of a number that somebody chose; with an exponent where zeros would have to be counted. */
+export function formatExact(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential() : String(value)
 }
 
 export function formatBytes(bytes: number, locale: string): string {

@@ -2,7 +2,8 @@
 
 import type { Point } from './metrics'
 
-export interface ChartColours {
+export interface ChartLook {
+  font: string
   train: string
   validation: string
   text: string
@@ -21,13 +22,14 @@ export function lossOption(
   train: Point[],
   validation: Point[],
   totalSteps: number,
-  colours: ChartColours,
+  look: ChartLook,
   words: ChartWords,
 ) {
-  const axisText = { color: colours.text, fontSize: 11 }
+  const axisText = { color: look.text, fontSize: 11 }
   const common = { type: 'line' as const, sampling: 'lttb' as const, animation: false }
   return {
     animation: false,
+    textStyle: { fontFamily: look.font },
     grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
     xAxis: {
       type: 'value' as const,
@@ -39,22 +41,22 @@ export function lossOption(
       nameGap: 24,
       nameTextStyle: axisText,
       axisLabel: axisText,
-      axisLine: { lineStyle: { color: colours.line } },
+      axisLine: { lineStyle: { color: look.line } },
       splitLine: { show: false },
     },
     yAxis: {
       type: 'value' as const,
       min: 0,
       axisLabel: axisText,
-      splitLine: { lineStyle: { color: colours.line } },
+      splitLine: { lineStyle: { color: look.line } },
     },
     tooltip: {
       trigger: 'axis' as const,
       // Text drawn on the canvas: no HTML, no inline styles.
       renderMode: 'richText' as const,
-      backgroundColor: colours.surface,
-      borderColor: colours.line,
-      textStyle: { color: colours.text, fontSize: 12 },
+      backgroundColor: look.surface,
+      borderColor: look.line,
+      textStyle: { color: look.text, fontSize: 12, fontFamily: look.font },
       valueFormatter: (value: unknown) => (typeof value === 'number' ? value.toFixed(4) : ''),
     },
     series: [
@@ -62,7 +64,7 @@ export function lossOption(
         ...common,
         name: words.train,
         data: train,
-        color: colours.train,
+        color: look.train,
         lineStyle: { width: 2 },
         // A curve of a few points is told by its points.
         showSymbol: train.length < 40,
@@ -72,7 +74,7 @@ export function lossOption(
         ...common,
         name: words.validation,
         data: validation,
-        color: colours.validation,
+        color: look.validation,
         lineStyle: { width: 2, type: 'dashed' as const },
         symbol: 'diamond',
         symbolSize: 7,

@@ -8,6 +8,13 @@ export function isActive(state: RunState): boolean {
   return state === 'queued' || state === 'running' || state === 'stopping'
 }
 
+/** The colour of a run's progress line. */
+export function progressTone(state: RunState): 'primary' | 'success' | 'error' | 'neutral' {
+  if (state === 'failed') return 'error'
+  if (state === 'succeeded') return 'success'
+  return state === 'stopped' ? 'neutral' : 'primary'
+}
+
 /** Takes the fields of a `run.state` event into `run`, in place; they are those of the REST answer. */
 export function mergeRunState(run: TrainingRun, event: RunStateEvent): void {
   const fields: Partial<RunStateEvent> = { ...event }

@@ -15,7 +15,7 @@ from backend.curation import content
 from backend.curation.models import Record, Revision
 from backend.curation.services import imports, record_archive, record_create
 from ml import formats
-from tests.backend.conftest import Api
+from tests.backend.conftest import Api, at_once
 
 pytestmark = pytest.mark.django_db
 As = Callable[[User | None], Api]
@@ -187,6 +187,14 @@ def test_a_failure_in_the_middle_leaves_nothing(
     with pytest.raises(RuntimeError):
         imports.records_import(actor=curator, data=json.dumps(ROWS).encode())
     assert not Record.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_file_imported_twice_at_once_is_stored_once(curator: User) -> None:
+    rows = [{"instruction": f"question {n}?", "output": "x"} for n in range(300)]
+    data = json.dumps(rows).encode()
+    at_once(lambda: imports.records_import(actor=curator, data=data))
+    assert Record.objects.count() == 300
 
 
 def test_importing_is_for_curators_and_reviewers(

@@ -22,7 +22,7 @@ from backend.curation.services import (
     records_insert,
 )
 from ml.formats import RecordFields, parse
-from tests.backend.conftest import Api
+from tests.backend.conftest import Api, at_once
 
 pytestmark = pytest.mark.django_db
 As = Callable[[User | None], Api]
@@ -127,14 +127,14 @@ def test_what_was_trained_once_is_never_held_out(trainer: User) -> None:
 
 
 def test_held_out_that_becomes_a_near_duplicate_of_training_is_dropped(
-    api: As, trainer: User
+    api: As, trainer: User, reviewer: User
 ) -> None:
     approved(*map(question, range(40)))
     version = dataset_version_freeze(actor=trainer, validation_share=0.3)
     held_out = version.items.filter(split="validation").earliest("id").record
     trained = version.items.filter(split="train").earliest("id").record
     record_update(
-        actor=User.objects.get(pk=reviewer_of().pk),
+        actor=reviewer,
         record=held_out,
         content={"phrasings": [trained.instruction]},
     )
@@ -149,13 +149,6 @@ def test_held_out_that_becomes_a_near_duplicate_of_training_is_dropped(
     assert str(held_out.pk) not in api(trainer).get(
         f"/dataset-versions/{later.pk}/export"
     ).content.decode("latin-1")
-
-
-def reviewer_of() -> User:
-    from backend.accounts.roles import Role
-    from backend.accounts.services import person_create
-
-    return person_create(username="second", password="a-Long-enough-1", role=Role.REVIEWER)
 
 
 def test_golden_questions_never_train_under_another_record(trainer: User) -> None:
@@ -307,3 +300,12 @@ def test_a_deleted_record_leaves_no_trace_in_the_next_version(trainer: User, cur
     record_delete(actor=curator, record=first)
     version = dataset_version_freeze(actor=trainer, validation_share=0)
     assert splits(version) == {"question 2?": "train"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_freezes_at_once_are_two_versions(trainer: User) -> None:
+    approved(*map(question, range(10)))
+    at_once(lambda: dataset_version_freeze(actor=trainer, validation_share=0.3))
+    first, second = DatasetVersion.objects.order_by("number")
+    assert (first.number, second.number) == (1, 2)
+    assert splits(first) == splits(second)
