@@ -5,7 +5,6 @@ without loading torch.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -91,6 +90,8 @@ def _positive(text: str) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    # Read once, when torch is loaded: threads that wait leave the processor to the chat.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ml import training
 
     return training.main(options.config)
@@ -110,8 +111,6 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # Read once, when torch is loaded: threads that wait leave the processor to other processes.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ml.server.serving import serve
 
     return serve(
