@@ -5,6 +5,7 @@ without loading torch.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -89,9 +90,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _share_processors() -> None:
+    """Has threads that wait leave the processor to other processes; torch reads it when loaded."""
+    os.putenv("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _train(options: argparse.Namespace) -> int:
-    # Read once, when torch is loaded: threads that wait leave the processor to the chat.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _share_processors()
     from ml import training
 
     return training.main(options.config)
@@ -111,6 +116,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    _share_processors()
     from ml.server.serving import serve
 
     return serve(
