@@ -45,6 +45,8 @@ class ServedModel:
             raise ModelLoadError(f"The model in {folder} cannot be loaded: {error}") from error
         self._base = base.to(device).eval()
         self._peft: Any = None
+        # What every row gets where the rows are not named; peft needs one to be.
+        self._active: str | None = None
         self._adapters = 0
 
     def empty_cache(self) -> RollingCache:
@@ -83,7 +85,12 @@ class ServedModel:
             "use_cache": True,
             "logits_to_keep": 1,
         }
+        first = adapters[0]
         if self._peft is None:
+            output = self._base(**inputs)
+        elif first is not None and all(adapter == first for adapter in adapters):
+            # The usual case, and a third faster than naming each row's.
+            self._activate(first)
             output = self._base(**inputs)
         else:
             names = [adapter or BASE_ROW for adapter in adapters]
@@ -99,6 +106,8 @@ class ServedModel:
         """
         config, weights = _read_adapter(folder, base=self.folder)
         self._adapters += 1
+        # Layers that only the new one changes begin with it as theirs.
+        self._active = None
         name = f"adapter-{self._adapters}"
         try:
             if self._peft is None:
@@ -123,11 +132,16 @@ class ServedModel:
             return
         others = [other for other in self._peft.peft_config if other != name]
         if others:
-            # peft holds one as the active one, though each row names its own.
             self._peft.set_adapter(others[0])
             self._peft.delete_adapter(name)
         else:
             self._base, self._peft = self._peft.unload(), None
+        self._active = None
+
+    def _activate(self, name: str) -> None:
+        if self._active != name:
+            self._peft.base_model.set_adapter(name, inference_mode=True)
+            self._active = name
 
 
 def _read_adapter(folder: Path, *, base: Path) -> tuple[LoraConfig, dict[str, torch.Tensor]]:

@@ -241,6 +241,22 @@ def test_loading_again_changes_nothing_and_other_files_take_the_name_over(
     assert not any("lora" in name for name, _ in narrow._model._base.named_parameters())
 
 
+def test_adapters_of_different_layers_keep_to_their_own(
+    narrow: Engine, tiny_model: Path, tiny_adapters: list[Path], tmp_path: Path
+) -> None:
+    before = Asked(narrow, "Who are you?").text
+    few = build_adapter(tmp_path / "few", base=tiny_model, seed=4, targets=["q_proj", "v_proj"])
+    narrow.load_adapter("few", few)
+    answer = Asked(narrow, "Who are you?", model="few").text
+    assert answer != before
+    narrow.load_adapter("all", tiny_adapters[0])
+    assert Asked(narrow, "Who are you?", model="few").text == answer
+    assert Asked(narrow, "Who are you?", model="all").text not in {answer, before}
+    narrow.unload_adapter("all")
+    assert Asked(narrow, "Who are you?", model="few").text == answer
+    assert Asked(narrow, "Who are you?").text == before
+
+
 def test_the_base_answers_the_same_before_with_and_after_an_adapter(
     narrow: Engine, tiny_adapters: list[Path]
 ) -> None:

@@ -70,13 +70,15 @@ def build_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
     return folder
 
 
-def build_adapter(folder: Path, *, base: Path, seed: int, **card: Any) -> Path:
+def build_adapter(
+    folder: Path, *, base: Path, seed: int, targets: str | list[str] = "all-linear", **card: Any
+) -> Path:
     """Writes a LoRA adapter with random weights, none of them zero, and its card."""
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     lora = get_peft_model(
         model,
-        LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
+        LoraConfig(r=4, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM"),
     )
     with torch.no_grad():
         for name, parameter in lora.named_parameters():
