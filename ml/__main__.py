@@ -92,7 +92,7 @@ def _positive(text: str) -> int:
 
 def _share_processors() -> None:
     """Has threads that wait leave the processor to other processes; torch reads it when loaded."""
-    os.putenv("OMP_WAIT_POLICY", "PASSIVE")
+    os.putenv("GOMP_SPINCOUNT", "1000")
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from ml import base_models
 from ml.errors import ConfigError
 from ml.messages import template_hash
 from ml.run_files import RunFiles
-from ml.settings import ALL_LINEAR
+from ml.settings import ALL_LINEAR, MLP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +65,16 @@ def _targets(base: torch.nn.Module, settings: TrainingSettings) -> list[str]:
     wanted = set(settings.lora_targets)
     if wanted == {ALL_LINEAR}:
         return sorted(linear)
+    if wanted == {MLP}:
+        wanted = {
+            name.rpartition(".")[2]
+            for name, module in base.named_modules()
+            if isinstance(module, torch.nn.Linear) and "mlp" in name.split(".")
+        }
+        if not wanted:
+            raise ConfigError(
+                "The base model has no part named mlp; choose all-linear.", code="targets_unknown"
+            )
     if unknown := wanted - linear:
         raise ConfigError(
             f"The base model has no modules named {', '.join(sorted(unknown))}; "
