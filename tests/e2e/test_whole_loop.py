@@ -159,6 +159,7 @@ def watch_training(
     expect(state).to_have_attribute("data-state", "running", timeout=60_000)
     wait_for_points(page, 10)
     during = ask(other, "What is the capital of France?")
+    wait_for_points(page, 80)
     picture(page, "run")
     expect(state).to_have_attribute(
         "data-state", re.compile("succeeded|failed|stopped"), timeout=TRAINED_WITHIN_S * 1000
