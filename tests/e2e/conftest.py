@@ -6,15 +6,8 @@ beside one.
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +15,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from backend.config.embedded.ports import free_port
+from tests.stack import ROOT, Stack, running_stack
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "browser-tests-7351"
-READY_WITHIN_S = 240
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -38,15 +30,6 @@ CHROMIUM_FLAGS = [
 ]
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Where the stack answers, and what it keeps."""
-
-    url: str
-    data_dir: Path
-    process: subprocess.Popen[bytes]
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures",
@@ -57,57 +40,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Starts everything, waits until ``/readyz`` says so, stops everything in order."""
+    """Ready to be used; stopped in order at the end."""
     folder = Path(tempfile.mkdtemp(prefix="loredesk-e2e-"))
     folder.chmod(0o711)  # PostgreSQL's account must get through to its own folder
-    data_dir = folder / "data"
-    converted = ROOT / "data" / "local" / "models"
-    if converted.is_dir():
-        shutil.copytree(converted, data_dir / "models", copy_function=os.link)
-    port = free_port()
-    environment = os.environ | {
-        "PORT": str(port),
-        "LOREDESK_DATA_DIR": str(data_dir),
-        "LOREDESK_ADMIN_PASSWORD": PASSWORD,
-        "ALLOWED_HOSTS": "127.0.0.1,localhost",
-    }
-    for name in ("DATABASE_URL", "REDIS_URL", "MODEL_SERVER_URL", "SECRET_KEY", "FOUR_EYES"):
-        environment.pop(name, None)
-    log = (folder / "stack.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backend.config.embedded"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(url, process, folder)
-        yield Stack(url, data_dir, process)
+        with running_stack(
+            folder / "data", free_port(), LOREDESK_ADMIN_PASSWORD=PASSWORD
+        ) as running:
+            yield running
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=120)
-        finally:
-            log.close()
-            if os.environ.get("KEEP_E2E_DATA") is None:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail("the stack did not become ready:\n" + (folder / "stack.log").read_text("utf-8"))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

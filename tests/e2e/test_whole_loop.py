@@ -13,8 +13,8 @@ import openai
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, Stack
 from tests.e2e.talk import ask, ended, new_chat, plain, send
+from tests.stack import ROOT, Stack
 
 IDENTITY = ("Who are you?", "你是谁?")
 SAMPLED = 10
