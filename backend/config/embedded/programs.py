@@ -63,8 +63,9 @@ def trainer() -> Program:
     )
 
 
-def model_server(clone: Clone, base_model: str, port: int) -> Program:
+def model_server(clone: Clone, base_model: str, model_hub: str, port: int) -> Program:
     options = ["--base-model", base_model, "--models-dir", str(clone.models)]
+    options += ["--model-hub", model_hub]
     return Program(
         name="model-server",
         command=[

@@ -121,7 +121,7 @@ def make_plan(launch: env.Launch, clone: Clone) -> Plan:
         variables["REDIS_URL"] = plan_valkey(plan)
     if not launch.model_server_url:
         port = plan.ports["model-server"]
-        plan.model_server = programs.model_server(clone, launch.base_model, port)
+        plan.model_server = programs.model_server(clone, launch.base_model, launch.model_hub, port)
         variables["MODEL_SERVER_URL"] = f"http://127.0.0.1:{port}"
     plan.processes = [
         programs.trainer(),

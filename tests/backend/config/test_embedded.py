@@ -259,6 +259,14 @@ def test_a_database_is_prepared_again_only_when_a_source_has_changed(
     assert ran == ["migrate", "seed_demo"] * 3
 
 
+def test_the_model_server_looks_where_model_hub_says(here: Clone) -> None:
+    plan = start.make_plan(launch(here.folder, MODEL_HUB="modelscope", BASE_MODEL="org/name"), here)
+    assert plan.model_server is not None
+    command = plan.model_server.command
+    assert command[command.index("--model-hub") + 1] == "modelscope"
+    assert command[command.index("--base-model") + 1] == "org/name"
+
+
 def test_only_a_packaged_model_is_converted_and_only_once(here: Clone) -> None:
     assert preparation.model_is_missing(here, "packaged:small")
     assert not preparation.model_is_missing(here, "org/name")
