@@ -22,7 +22,9 @@ EMBEDDED_PROGRAMS = [
     programs.worker(),
     programs.beat(Clone(Path("/data"))),
     programs.trainer(),
-    programs.model_server(Clone(Path("/data")), "packaged:smollm2-135m-instruct", 9000),
+    programs.model_server(
+        Clone(Path("/data")), "packaged:smollm2-135m-instruct", "huggingface", 9000
+    ),
 ]
 
 
