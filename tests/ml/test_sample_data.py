@@ -52,7 +52,7 @@ def test_about_half_is_chinese(records: list[RecordFields], golden: list[RecordF
 
 
 def test_many_questions_have_other_wordings(records: list[RecordFields]) -> None:
-    assert sum(bool(record.phrasings) for record in records) >= len(records) / 2
+    assert sum(bool(record.phrasings) for record in records) >= 30
 
 
 def test_the_language_written_is_the_language_used(
