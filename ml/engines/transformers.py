@@ -3,17 +3,18 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from peft import LoraConfig, PeftModelForCausalLM
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from ml.base_models import fingerprint
 from ml.engines.rows import RollingCache
 from ml.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
 
 # peft's name for a row that no adapter touches.
 BASE_ROW: Final = "__base__"
@@ -104,6 +105,9 @@ class ServedModel:
         Raises:
             ModelLoadError: the files are missing, broken or not made for this base model.
         """
+        from peft import PeftModelForCausalLM
+        from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+
         config, weights = _read_adapter(folder, base=self.folder)
         self._adapters += 1
         # Layers that only the new one changes begin with it as theirs.
@@ -144,7 +148,9 @@ class ServedModel:
             self._active = name
 
 
-def _read_adapter(folder: Path, *, base: Path) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
+def _read_adapter(folder: Path, *, base: Path) -> "tuple[LoraConfig, dict[str, torch.Tensor]]":
+    from peft import LoraConfig  # takes two seconds, which a start need not wait for
+
     if not (folder / "adapter_config.json").is_file():
         raise ModelLoadError(f"{folder} holds no adapter: adapter_config.json is missing.")
     if not (folder / WEIGHTS).is_file():

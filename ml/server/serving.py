@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,6 +89,8 @@ def serve(
     keep_freed_memory()
     folder = folder_of(base_model, models_dir=models_dir, model_hub=model_hub)
     engine = load_engine(folder, name=served_name(base_model), max_batch=max_batch, threads=threads)
+    # The first adapter need not wait for it, nor the start.
+    threading.Thread(target=import_module, args=("peft",), name="peft", daemon=True).start()
     try:
         uvicorn.run(
             create_app(engine),
