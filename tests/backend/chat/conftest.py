@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import wraps
@@ -105,7 +106,6 @@ class Tab:
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
-        self._last_id = 0
 
     async def send(self, type_: str, **fields: object) -> None:
         await self.communicator.send_to(text_data=json.dumps({"type": type_, **fields}))
@@ -123,10 +123,9 @@ class Tab:
 
     async def ask(self, text: str, **fields: object) -> Event:
         """Send a question; what was accepted."""
-        self._last_id += 1
         if "conversation_id" not in fields:
             fields.setdefault("assistant", "abc")
-        fields.setdefault("client_id", f"{id(self)}-{self._last_id}")
+        fields.setdefault("client_id", str(uuid.uuid4()))
         await self.send("message.send", text=text, **fields)
         return await self.next()
 
