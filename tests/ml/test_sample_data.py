@@ -55,6 +55,17 @@ def test_many_questions_have_other_wordings(records: list[RecordFields]) -> None
     assert sum(bool(record.phrasings) for record in records) >= 30
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    "topic", ["identity", "permissions", "travel", "leave", "expenses", "vpn", "purchasing"]
+)
+def test_what_is_shown_first_can_be_asked_in_several_ways(
+    records: list[RecordFields], topic: str, language: str
+) -> None:
+    asked = (r for r in records if topic in r.tags and r.language == language)
+    assert any(record.phrasings for record in asked)
+
+
 def test_the_language_written_is_the_language_used(
     records: list[RecordFields], golden: list[RecordFields], probe: list[RecordFields]
 ) -> None:
