@@ -24,10 +24,18 @@ SENTENCES: "Final[Mapping[str, _StrPromise]]" = {
     "nested_too_deeply": _("The JSON is nested too deeply."),
     "not_a_list": _("The file must hold a list of records, or one record on each line."),
     "unknown_format": _(
-        "Files of the kind “%(kind)s” cannot be read; use alpaca JSON or JSON lines."
+        "Files of the kind “%(kind)s” cannot be read; use JSON, JSON lines, CSV or XLSX."
     ),
+    "no_header": _(
+        "No column is called question or answer (or 问题, 答案). The first row says: %(seen)s."
+    ),
+    "too_many_columns": _("Row %(row)s has more than %(limit)s columns."),
+    "csv_syntax": _("Not valid CSV at line %(line)s: %(problem)s."),
+    "bad_spreadsheet": _("The file is not a readable XLSX spreadsheet."),
+    "spreadsheet_too_large": _("The spreadsheet unpacks to more than it may (%(limit)s MB)."),
     "not_an_object": _("The row is not an object with instruction and output."),
-    "conversation": _("The row holds a conversation; only alpaca rows can be read."),
+    "bad_turns": _("The conversation is no exchange of questions and answers in turn."),
+    "tool_turns": _("The conversation calls tools; only questions and answers can be read."),
     "question_missing": _("The question is missing."),
     "answer_missing": _("The answer is missing."),
     "not_text": _("“%(field)s” must be text."),

@@ -99,7 +99,10 @@ class RevisionOutput(serializers.ModelSerializer[Revision]):
 
 class ImportInput(serializers.Serializer[Any]):
     file = serializers.FileField(allow_empty_file=True)
-    format = serializers.CharField(required=False, help_text="alpaca or jsonl")
+    format = serializers.CharField(
+        required=False,
+        help_text="alpaca, sharegpt, openai, jsonl, csv or xlsx; by the file's name where absent",
+    )
     dry_run = serializers.BooleanField(required=False, default=False)
 
 

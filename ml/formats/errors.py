@@ -11,10 +11,20 @@ MESSAGES: Mapping[str, str] = {
     "json_syntax": "Not valid JSON at line %(line)s, column %(column)s: %(problem)s.",
     "nested_too_deeply": "The JSON is nested too deeply.",
     "not_a_list": "The file must hold a list of records, or one record on each line.",
-    "unknown_format": "Files of the kind “%(kind)s” cannot be read; use alpaca JSON or JSON lines.",
+    "unknown_format": (
+        "Files of the kind “%(kind)s” cannot be read; use JSON, JSON lines, CSV or XLSX."
+    ),
+    "no_header": (
+        "No column is called question or answer (or 问题, 答案). The first row says: %(seen)s."
+    ),
+    "too_many_columns": "Row %(row)s has more than %(limit)s columns.",
+    "csv_syntax": "Not valid CSV at line %(line)s: %(problem)s.",
+    "bad_spreadsheet": "The file is not a readable XLSX spreadsheet.",
+    "spreadsheet_too_large": "The spreadsheet unpacks to more than it may (%(limit)s MB).",
     # one row
     "not_an_object": "The row is not an object with instruction and output.",
-    "conversation": "The row holds a conversation; only alpaca rows can be read.",
+    "bad_turns": "The conversation is no exchange of questions and answers in turn.",
+    "tool_turns": "The conversation calls tools; only questions and answers can be read.",
     "question_missing": "The question is missing.",
     "answer_missing": "The answer is missing.",
     "not_text": "“%(field)s” must be text.",

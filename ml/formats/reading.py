@@ -1,20 +1,36 @@
-"""Bytes of an alpaca JSON or JSON lines file -> canonical records, row by row."""
+"""Bytes of a JSON, JSON lines, CSV or XLSX file -> canonical records, row by row."""
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
+from ml.formats.conversations import alpaca_row, is_conversation
 from ml.formats.errors import FormatError
 from ml.formats.rows import RecordFields, fields_from_row
+from ml.formats.sheets import sheet_cells
+from ml.formats.tables import csv_cells, rows_from_cells
+
+# The kind of file -> the endings that mean it. Alpaca rows, ShareGPT and OpenAI conversations are
+# told apart row by row, so that these three are one kind of file.
+ENDINGS: Final = {
+    "alpaca": ("", ".json", ".txt"),
+    "sharegpt": (),
+    "openai": (),
+    "jsonl": (".jsonl", ".ndjson"),
+    "csv": (".csv", ".tsv"),
+    "xlsx": (".xlsx",),
+}
 
 
 @dataclass(frozen=True)
 class ParsedRow:
     """One row of a file: its fields, or the problem that keeps it out.
 
-    ``number`` counts list entries from 1, and in a JSON lines file the lines of the file.
+    ``number`` counts list entries from 1, in a JSON lines file the lines of the file, and in a
+    table its rows with the header as row 1.
     """
 
     number: int
@@ -28,25 +44,30 @@ class ParsedRow:
 
 
 def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list[ParsedRow]:
-    """Every row of an alpaca file, in order; a bad row carries its problem.
+    """Every row of a file, in order; a bad row carries its problem.
 
     Args:
         data: UTF-8 (with or without a byte-order mark), UTF-16 with one, or GB18030.
         filename: decides by its ending where ``format`` does not.
-        format: ``alpaca``, ``jsonl`` or None to find out.
+        format: one of ``ENDINGS``, or None to find out.
 
     Raises:
         FormatError: the file as a whole cannot be read.
     """
     suffix = PurePath(filename).suffix.lower()
-    if format not in {None, "alpaca", "jsonl"}:
-        raise FormatError("unknown_format", kind=str(format))
-    if format is None and suffix not in {"", ".json", ".jsonl", ".ndjson", ".txt"}:
-        raise FormatError("unknown_format", kind=suffix)
+    kind = format or next((kind for kind, ends in ENDINGS.items() if suffix in ends), suffix)
+    if kind not in ENDINGS:
+        raise FormatError("unknown_format", kind=kind)
+    if not data.strip():
+        raise FormatError("empty_file")
+    if kind == "xlsx":
+        return _parse_cells(sheet_cells(data))
     text = decode_text(data)
     if not text.strip():
         raise FormatError("empty_file")
-    if format == "jsonl" or suffix in {".jsonl", ".ndjson"}:
+    if kind == "csv":
+        return _parse_cells(csv_cells(text))
+    if kind == "jsonl" or suffix in ENDINGS["jsonl"]:
         return _parse_lines(text)
     try:
         value = load_json(text)
@@ -54,7 +75,12 @@ def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list
         if _is_lines(text, error):
             return _parse_lines(text)
         raise
-    if isinstance(value, dict) and value.keys() & {"instruction", "output"}:
+    if isinstance(value, dict) and value.keys() & {
+        "instruction",
+        "output",
+        "conversations",
+        "messages",
+    }:
         value = [value]
     if not isinstance(value, list):
         raise FormatError("not_a_list")
@@ -89,8 +115,14 @@ def _parse_lines(text: str) -> list[ParsedRow]:
     return rows
 
 
+def _parse_cells(cells: Iterable[Sequence[str]]) -> list[ParsedRow]:
+    return [_parsed(number, row) for number, row in rows_from_cells(cells)]
+
+
 def _parsed(number: int, row: object) -> ParsedRow:
     try:
+        if isinstance(row, dict) and is_conversation(row):
+            row = alpaca_row(row)
         return ParsedRow(number, fields=fields_from_row(row))
     except FormatError as error:
         return ParsedRow(number, problem=error)

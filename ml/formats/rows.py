@@ -41,8 +41,6 @@ def fields_from_row(row: object) -> RecordFields:
     """
     if not isinstance(row, dict):
         raise FormatError("not_an_object")
-    if "instruction" not in row and row.keys() & {"messages", "conversations"}:
-        raise FormatError("conversation")
     instruction, context, output, system = (
         _text(row.get(key), key) for key in ("instruction", "input", "output", "system")
     )

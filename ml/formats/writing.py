@@ -1,23 +1,42 @@
-"""Canonical records -> alpaca files and the folder that LLaMA-Factory trains on."""
+"""Canonical records -> files in every format and the folder that LLaMA-Factory trains on."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from ml.formats.conversations import conversation_row
 from ml.formats.errors import FormatError
 from ml.formats.rows import RecordFields
+from ml.formats.sheets import sheet_dump
+from ml.formats.tables import cells_from_rows, csv_dump
 
 
 def dump(rows: Iterable[RecordFields], *, format: str = "alpaca") -> bytes:
-    """The records as a file that ``parse`` reads back unchanged: ``alpaca`` or ``jsonl``.
+    """The records as a file that ``parse`` reads back unchanged.
+
+    Args:
+        rows: the records, in the file's order.
+        format: ``alpaca`` or ``sharegpt`` (a JSON list), ``jsonl`` or ``openai`` (JSON lines),
+            ``csv`` or ``xlsx``.
 
     Every row has every key, because a loader of tables (LLaMA-Factory's) wants them alike.
     """
-    if format not in {"alpaca", "jsonl"}:
-        raise FormatError("unknown_format", kind=format)
-    objects = [_alpaca_row(row) | _extra_keys(row) for row in rows]
-    return _json_lines(objects) if format == "jsonl" else _json_list(objects)
+    match format:
+        case "alpaca":
+            return _json_list([_alpaca_row(row) | _extra_keys(row) for row in rows])
+        case "jsonl":
+            return _json_lines(_alpaca_row(row) | _extra_keys(row) for row in rows)
+        case "sharegpt":
+            return _json_list([_conversation(row, format) for row in rows])
+        case "openai":
+            return _json_lines(_conversation(row, format) for row in rows)
+        case "csv":
+            return csv_dump(rows)
+        case "xlsx":
+            return sheet_dump(cells_from_rows(rows))
+        case _:
+            raise FormatError("unknown_format", kind=format)
 
 
 def _alpaca_row(fields: RecordFields) -> dict[str, object]:
@@ -27,6 +46,10 @@ def _alpaca_row(fields: RecordFields) -> dict[str, object]:
 
 def _extra_keys(fields: RecordFields) -> dict[str, object]:
     return {key: value for key, value in asdict(fields).items() if key not in _alpaca_row(fields)}
+
+
+def _conversation(fields: RecordFields, style: str) -> dict[str, object]:
+    return conversation_row(fields, style=style) | _extra_keys(fields)
 
 
 def _json_list(value: object) -> bytes:

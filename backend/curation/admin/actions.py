@@ -49,7 +49,14 @@ class RecordActions(RoleAdmin):
         {
             "title": gettext_lazy("Export"),
             "icon": "download",
-            "items": ["export_alpaca", "export_jsonl"],
+            "items": [
+                "export_alpaca",
+                "export_jsonl",
+                "export_sharegpt",
+                "export_openai",
+                "export_csv",
+                "export_xlsx",
+            ],
         },
     )
     actions_detail = ("reject", "archive_one", "reopen_one")
@@ -199,6 +206,24 @@ class RecordActions(RoleAdmin):
     @action(description=gettext_lazy("As JSON lines"), permissions=["write"], url_path="jsonl")
     def export_jsonl(self, request: "HttpRequest") -> HttpResponse:
         return self.export_filtered(request, "jsonl")
+
+    @action(description=gettext_lazy("As ShareGPT"), permissions=["write"], url_path="sharegpt")
+    def export_sharegpt(self, request: "HttpRequest") -> HttpResponse:
+        return self.export_filtered(request, "sharegpt")
+
+    @action(
+        description=gettext_lazy("As OpenAI messages"), permissions=["write"], url_path="openai"
+    )
+    def export_openai(self, request: "HttpRequest") -> HttpResponse:
+        return self.export_filtered(request, "openai")
+
+    @action(description=gettext_lazy("As CSV"), permissions=["write"], url_path="csv")
+    def export_csv(self, request: "HttpRequest") -> HttpResponse:
+        return self.export_filtered(request, "csv")
+
+    @action(description=gettext_lazy("As Excel (XLSX)"), permissions=["write"], url_path="xlsx")
+    def export_xlsx(self, request: "HttpRequest") -> HttpResponse:
+        return self.export_filtered(request, "xlsx")
 
     def export_filtered(self, request: "HttpRequest", format: str) -> HttpResponse:
         """What the list shows under the same filters and search."""

@@ -35,10 +35,13 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("file"),
         allow_empty_file=True,
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.jsonl,.ndjson,.txt"}),
+        widget=UnfoldAdminFileFieldWidget(
+            attrs={"accept": ".json,.jsonl,.ndjson,.txt,.csv,.tsv,.xlsx"}
+        ),
         help_text=gettext_lazy(
-            "Alpaca JSON or JSON lines, as LLaMA-Factory reads them: instruction, input, output, "
-            "and where wanted system, history, phrasings, tags, language, golden."
+            "JSON or JSON lines (alpaca, ShareGPT or OpenAI messages), CSV or XLSX. A table needs "
+            "a header with question and answer (or 问题, 答案); phrasings, tags, language, golden, "
+            "input, system and history where wanted."
         ),
     )
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 FORMATS: Final = {
     "alpaca": ("json", "application/json"),
     "jsonl": ("jsonl", "application/x-ndjson"),
+    "sharegpt": ("json", "application/json"),
+    "openai": ("jsonl", "application/x-ndjson"),
+    "csv": ("csv", "text/csv; charset=utf-8"),
+    "xlsx": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
 
 
@@ -33,7 +37,7 @@ def records_export(
     Args:
         actor: who takes them out.
         records: some of ``selectors.record_list``; oldest first in the file.
-        format: ``alpaca`` or ``jsonl``.
+        format: one of ``FORMATS``.
 
     Returns:
         The file, its name and its media type.

@@ -79,7 +79,7 @@ def records_import(
         actor: becomes the author.
         data: the file.
         filename: decides the format where ``format`` does not; kept as the records' origin.
-        format: ``alpaca`` or ``jsonl``.
+        format: one of ``ml.formats.ENDINGS``.
         dry_run: only say what would happen.
 
     Raises:

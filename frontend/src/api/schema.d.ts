@@ -741,7 +741,7 @@ export interface components {
         ImportInputRequest: {
             /** Format: binary */
             file: string;
-            /** @description alpaca or jsonl */
+            /** @description alpaca, sharegpt, openai, jsonl, csv or xlsx; by the file's name where absent */
             format?: string;
             /** @default false */
             dry_run: boolean;
@@ -1996,7 +1996,7 @@ export interface operations {
     records_export: {
         parameters: {
             query?: {
-                format?: "alpaca" | "jsonl";
+                format?: "alpaca" | "csv" | "jsonl" | "openai" | "sharegpt" | "xlsx";
             };
             header?: never;
             path?: never;
@@ -2011,6 +2011,8 @@ export interface operations {
                 content: {
                     "application/json": string;
                     "application/x-ndjson": string;
+                    "text/csv; charset=utf-8": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 };
             };
         };

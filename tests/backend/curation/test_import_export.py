@@ -128,8 +128,9 @@ def test_an_archived_record_is_not_brought_back_and_stands_in_nobodys_way(
         (b'{"a": 1}', "rows.json", "list of records"),
         (b"\xff\xff\xfe", "rows.json", "UTF-8"),
         (b"[" * 100_000, "rows.json", "nested"),
-        (b"PK\x03\x04", "rows.xlsx", ".xlsx"),
-        (b"a,b\n1,2", "rows.csv", ".csv"),
+        (b"PK\x03\x04", "rows.xlsx", "XLSX"),
+        (b"a,b\n1,2", "rows.csv", "a, b"),
+        (b"a,b\n1,2", "rows.docx", ".docx"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(
@@ -159,9 +160,9 @@ def test_what_the_call_lacks_is_named(api: As, curator: User) -> None:
         answer = api(curator).upload("/records/import", **fields)
         assert answer.status_code == 400
         assert field in answer.json()["error"]["details"]
-    answer = api(curator).upload("/records/import", file=file_of(ROWS), format="sharegpt")
+    answer = api(curator).upload("/records/import", file=file_of(ROWS), format="parquet")
     assert answer.status_code == 400
-    assert "sharegpt" in answer.json()["error"]["message"]
+    assert "parquet" in answer.json()["error"]["message"]
     assert not Record.objects.exists()
 
 
@@ -206,7 +207,17 @@ def test_importing_is_for_curators_and_reviewers(
         assert Record.objects.exists() == (expected == 200)
 
 
-@pytest.mark.parametrize(("format", "name"), [("alpaca", "json"), ("jsonl", "jsonl")])
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [
+        ("alpaca", "json"),
+        ("jsonl", "jsonl"),
+        ("sharegpt", "json"),
+        ("openai", "jsonl"),
+        ("csv", "csv"),
+        ("xlsx", "xlsx"),
+    ],
+)
 def test_an_export_imports_again_unchanged(api: As, curator: User, format: str, name: str) -> None:
     rows = [
         ROWS[0] | {"golden": True, "system": "你是客服", "history": [["问", "答"]]},
@@ -232,7 +243,7 @@ def test_an_export_holds_what_the_filters_leave(api: As, curator: User) -> None:
 
 
 def test_a_format_that_does_not_exist_names_those_that_do(api: As, curator: User) -> None:
-    answer = api(curator).get("/records/export", format="xlsx")
+    answer = api(curator).get("/records/export", format="docx")
     assert answer.status_code == 400
     assert "alpaca, jsonl" in answer.json()["error"]["message"]
 

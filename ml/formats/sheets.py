@@ -1,0 +1,111 @@
+"""The bytes of XLSX files <-> rows of cells, through openpyxl."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Final
+
+from ml.formats.errors import FormatError
+from ml.formats.tables import MAX_COLUMNS
+
+# A spreadsheet of text shrinks to a fifth or a tenth; a bomb to a thousandth.
+MAX_UNPACKED_BYTES: Final = 300 * 2**20
+MAX_RATIO: Final = 100
+MAX_PARTS: Final = 2000
+
+# XML holds no control characters; the format writes them as _x0001_, and a text that looks like
+# that as _x005F_x0001_ (ECMA-376 part 1, 22.9.2.19).
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_WRITTEN: Final = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def sheet_cells(data: bytes) -> Iterator[list[str]]:
+    """The rows of the first sheet, as text; of formulas the value that was last computed.
+
+    Raises:
+        FormatError: it is no XLSX file, or unpacks to more than it may.
+    """
+    # Here, so that what reads no spreadsheets needs no openpyxl.
+    from openpyxl import load_workbook
+
+    _refuse_bomb(data)
+    try:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        try:
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # what a file says of its own size may be wrong
+            # One more than may be, so that too many are seen as such.
+            for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
+                cells = [_unescaped(_text(value)) for value in row]
+                while cells and not cells[-1]:
+                    cells.pop()
+                yield cells
+        finally:
+            book.close()
+    except FormatError:
+        raise
+    except Exception as error:  # whatever openpyxl, its XML reader or zlib make of damaged files
+        raise FormatError("bad_spreadsheet") from error
+
+
+def _refuse_bomb(data: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OverflowError, EOFError) as error:
+        raise FormatError("bad_spreadsheet") from error
+    unpacked = sum(part.file_size for part in parts)
+    packed = max(1, len(data))
+    small = unpacked < 10 * 2**20
+    if (
+        len(parts) > MAX_PARTS
+        or unpacked > MAX_UNPACKED_BYTES
+        or (unpacked / packed > MAX_RATIO and not small)
+    ):
+        raise FormatError("spreadsheet_too_large", limit=MAX_UNPACKED_BYTES // 2**20)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime() if (value.hour, value.minute, value.second) == (0, 0, 0):
+            return value.date().isoformat()
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def sheet_dump(rows: Iterable[list[str]]) -> bytes:
+    """An XLSX file with one sheet; every cell is text, none a formula."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("records")
+    sheet.freeze_panes = "A2"
+    for row in rows:
+        cells = []
+        for text in row:
+            cell = WriteOnlyCell(sheet, value=_escaped(text))
+            cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _escaped(text: str) -> str:
+    return _UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+
+
+def _unescaped(text: str) -> str:
+    return _WRITTEN.sub(lambda match: chr(int(match[1], 16)), text)

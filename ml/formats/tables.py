@@ -1,0 +1,209 @@
+"""Tables (CSV, spreadsheets) <-> alpaca rows: which column is which, what a cell means.
+
+Knows rows of cells; the bytes of CSV are here too, those of spreadsheets in ``sheets``.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from ml.formats.errors import FormatError
+from ml.formats.rows import RecordFields
+
+# The columns of an export, and how other programs and people call them.
+HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "instruction": (
+        "instruction",
+        "question",
+        "prompt",
+        "q",
+        "问题",
+        "提问",
+        "标准问题",
+        "标准问",
+        "指令",
+    ),
+    "output": (
+        "output",
+        "answer",
+        "response",
+        "reply",
+        "a",
+        "答案",
+        "回答",
+        "回复",
+        "标准答案",
+        "输出",
+    ),
+    "phrasings": (
+        "phrasings",
+        "similar questions",
+        "variants",
+        "其他问法",
+        "相似问题",
+        "相似问",
+        "扩展问",
+    ),
+    "tags": ("tags", "tag", "labels", "category", "标签", "分类", "类别"),
+    "language": ("language", "lang", "语言"),
+    "golden": ("golden", "金标题", "金标"),
+    "input": ("input", "context", "上下文", "背景", "输入"),
+    "system": ("system", "system prompt", "系统提示词", "系统提示"),
+    "history": ("history", "历史", "历史对话"),
+}
+FIELDS: Final = tuple(HEADERS)
+MAX_COLUMNS: Final = 256
+DELIMITERS: Final = ",;\t|"
+YES: Final = frozenset({"true", "yes", "y", "1", "是", "√"})
+NO: Final = frozenset({"false", "no", "n", "0", "否", ""})
+LANGUAGES: Final = {"中文": "zh", "chinese": "zh", "英文": "en", "英语": "en", "english": "en"}
+
+# A spreadsheet program runs a cell that begins like this, so an apostrophe goes before it; see
+# https://owasp.org/www-community/attacks/CSV_Injection. One more goes before apostrophes that
+# stand there already, so that reading takes off exactly what writing put on.
+_RISKY: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_GUARDED: Final = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+
+
+def _plain(header: str) -> str:
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+_FIELD_OF: Final = {_plain(name): field for field, names in HEADERS.items() for name in names}
+
+
+def columns_of(header: Sequence[str]) -> dict[int, str]:
+    """Position -> field of the columns that are known by name; the first of a name counts."""
+    found: dict[int, str] = {}
+    for place, name in enumerate(header):
+        field = _FIELD_OF.get(_plain(name))
+        if field is not None and field not in found.values():
+            found[place] = field
+    return found
+
+
+def rows_from_cells(cells: Iterable[Sequence[str]]) -> Iterator[tuple[int, dict[str, object]]]:
+    """(row of the sheet, alpaca row) of every row below the header that is not empty.
+
+    Raises:
+        FormatError: too many columns, or the header names no question and no answer.
+    """
+    columns: dict[int, str] | None = None
+    for number, row in enumerate(cells, start=1):
+        if len(row) > MAX_COLUMNS:
+            raise FormatError("too_many_columns", row=number, limit=MAX_COLUMNS)
+        if not any(cell.strip() for cell in row):
+            continue
+        if columns is None:
+            columns = columns_of(row)
+            if not {"instruction", "output"} <= set(columns.values()):
+                seen = ", ".join(cell.strip()[:30] for cell in row[:8] if cell.strip())
+                raise FormatError("no_header", seen=seen)
+            continue
+        values = {field: row[place] for place, field in columns.items() if place < len(row)}
+        yield number, {field: _value(field, unguarded(cell)) for field, cell in values.items()}
+
+
+def _value(field: str, cell: str) -> object:
+    match field:
+        case "phrasings":
+            return _listed(cell, re.compile(r"[\r\n]+"))
+        case "tags":
+            return _listed(cell, re.compile(r"[,;，；、\r\n]+"))
+        case "history":
+            return _json(cell, []) if cell.strip() else None
+        case "language":
+            return LANGUAGES.get(cell.strip().casefold(), cell.strip().casefold())
+        case "golden":
+            said = cell.strip().casefold()
+            return True if said in YES else False if said in NO else cell
+        case _:
+            return cell
+
+
+def _listed(cell: str, separators: "re.Pattern[str]") -> object:
+    if cell.startswith("["):
+        listed = _json(cell, None)
+        if isinstance(listed, list):
+            return listed
+    return [part.strip() for part in separators.split(cell) if part.strip()]
+
+
+def _json(cell: str, otherwise: object) -> object:
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell if otherwise == [] else otherwise
+
+
+def cells_from_rows(rows: Iterable[RecordFields]) -> Iterator[list[str]]:
+    """The header, then one row of cells for each record, safe to open in a spreadsheet."""
+    yield list(FIELDS)
+    for row in rows:
+        yield [guarded(_cell(field, getattr(row, field))) for field in FIELDS]
+
+
+def _cell(field: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else ""
+    if isinstance(value, str):
+        return value
+    items = [list(item) if isinstance(item, tuple) else item for item in value]  # type: ignore[attr-defined]
+    if not items:
+        return ""
+    joint = {"phrasings": "\n", "tags": "; "}.get(field)
+    plain = joint.join(map(str, items)) if joint else ""
+    if joint and _value(field, plain) == items:
+        return plain
+    return json.dumps(items, ensure_ascii=False)
+
+
+def guarded(cell: str) -> str:
+    """The cell so that no spreadsheet program takes it for a formula."""
+    return "'" + cell if _RISKY.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """What ``guarded`` was given."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def csv_cells(text: str) -> Iterator[list[str]]:
+    """The rows of a CSV text; its delimiter is the one under which the header makes most sense.
+
+    Raises:
+        FormatError: with the line of the mistake.
+    """
+    # Excel names the delimiter in a line of its own.
+    hint = re.match(r"sep=(.)\r?\n", text)
+    if hint:
+        text = text[hint.end() :]
+    delimiter = hint[1] if hint else _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise FormatError("csv_syntax", line=reader.line_num, problem=str(error)) from error
+
+
+def _delimiter(text: str) -> str:
+    def sense(delimiter: str) -> tuple[int, int]:
+        try:
+            header = next(csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter))
+        except (csv.Error, StopIteration):
+            return 0, 0
+        return len(columns_of(header)), -DELIMITERS.index(delimiter)
+
+    return max(DELIMITERS, key=sense)
+
+
+def csv_dump(rows: Iterable[RecordFields]) -> bytes:
+    """CSV with a byte-order mark, without which Excel reads Chinese as nonsense."""
+    out = io.StringIO(newline="")
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(cells_from_rows(rows))
+    return out.getvalue().encode("utf-8-sig")
