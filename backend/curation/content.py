@@ -43,6 +43,8 @@ SENTENCES: "Final[Mapping[str, _StrPromise]]" = {
     "bad_history": _("“history” must be a list of [question, answer] pairs of texts."),
     "bad_language": _("“language” must be zh or en."),
     "bad_golden": _("“golden” must be true or false."),
+    "bad_date": _("“%(field)s” must be a day such as 2026-01-31."),
+    "dates_reversed": _("The last day of validity is before the first one."),
     "too_long": _("“%(field)s” is longer than %(limit)s characters."),
     "too_many": _("“%(field)s” holds more than %(limit)s entries."),
     "nul_character": _("“%(field)s” holds a NUL character."),

@@ -32,6 +32,8 @@ MESSAGES: Mapping[str, str] = {
     "bad_history": "“history” must be a list of [question, answer] pairs of texts.",
     "bad_language": "“language” must be zh or en.",
     "bad_golden": "“golden” must be true or false.",
+    "bad_date": "“%(field)s” must be a day such as 2026-01-31.",
+    "dates_reversed": "The last day of validity is before the first one.",
     "too_long": "“%(field)s” is longer than %(limit)s characters.",
     "too_many": "“%(field)s” holds more than %(limit)s entries.",
     "nul_character": "“%(field)s” holds a NUL character.",

@@ -1,7 +1,10 @@
 """The canonical record and the checks that one alpaca row passes; knows nothing of files."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
 
 from ml.formats.errors import FormatError
 from ml.formats.questions import Language, detect_language
@@ -17,10 +20,21 @@ MAX_CHARACTERS: Mapping[str, int] = {
 }
 MAX_ENTRIES = 200  # of history, phrasings or tags
 
+# A day as people and programs write it; a time of day after it says nothing more.
+_DAY: Final = re.compile(
+    r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月)(\d{1,2})日?"
+    r"(?:[T ]\d{1,2}:\d{2}.*)?",
+    re.DOTALL,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecordFields:
-    """What a record says: the fields that train, checked and storable."""
+    """What a record says: the fields that train, checked and storable.
+
+    ``valid_from`` and ``valid_until`` are the first and the last day on which it is true, as
+    YYYY-MM-DD, or empty where there is none.
+    """
 
     instruction: str
     output: str
@@ -31,6 +45,8 @@ class RecordFields:
     tags: tuple[str, ...] = ()
     language: Language = "en"
     golden: bool = False
+    valid_from: str = ""
+    valid_until: str = ""
 
 
 def fields_from_row(row: object) -> RecordFields:
@@ -56,6 +72,9 @@ def fields_from_row(row: object) -> RecordFields:
     golden = row.get("golden")
     if not (golden is None or isinstance(golden, bool)):
         raise FormatError("bad_golden")
+    valid_from, valid_until = (_day(row.get(key), key) for key in ("valid_from", "valid_until"))
+    if valid_until and valid_until < valid_from:  # as texts, for each has four, two and two digits
+        raise FormatError("dates_reversed", field="valid_until")
     return RecordFields(
         instruction=instruction,
         input=context,
@@ -66,6 +85,8 @@ def fields_from_row(row: object) -> RecordFields:
         tags=tuple(dict.fromkeys(tag.strip() for tag in _texts(row, "tags") if _is_visible(tag))),
         language=_language(row.get("language"), question=f"{instruction}\n{context}"),
         golden=bool(golden),
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 
@@ -118,6 +139,25 @@ def _language(value: object, *, question: str) -> Language:
     if value == "en":
         return "en"
     raise FormatError("bad_language")
+
+
+def _day(value: object, field: str) -> str:
+    if isinstance(value, date):
+        return (value.date() if isinstance(value, datetime) else value).isoformat()
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise FormatError("bad_date", field=field)
+    if not value.strip():
+        return ""
+    found = _DAY.fullmatch(value.strip())
+    if found is None:
+        raise FormatError("bad_date", field=field)
+    year, *months, day = found.groups()
+    try:
+        return date(int(year), int(next(filter(None, months))), int(day)).isoformat()
+    except ValueError as error:
+        raise FormatError("bad_date", field=field) from error
 
 
 def _is_visible(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Record files: what is read, what is refused and how, and that writing gives it back."""
 
 import json
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ml.formats import (
     detect_language,
     dump,
     examples,
+    fields_from_row,
     load_json,
     normalised_question,
     parse,
@@ -36,6 +38,8 @@ FULL = RecordFields(
     tags=("leave", "休假"),
     language="zh",
     golden=True,
+    valid_from="2026-01-31",
+    valid_until="2026-12-31",
 )
 PLAIN = RecordFields(instruction="Who are you?", output="The assistant.")
 
@@ -64,7 +68,8 @@ def test_a_row_with_every_field_is_read_as_it_stands() -> None:
     data = """[{"instruction": "年假有几天?", "input": "入职三年", "output": "13天。",
         "system": "只回答 {{name}} 的事。", "history": [["你好", "您好"], ["在吗", "在的"]],
         "phrasings": ["一年休几天?", "How many days?"], "tags": ["leave", "休假"],
-        "language": "zh", "golden": true}]"""
+        "language": "zh", "golden": true,
+        "valid_from": "2026-01-31", "valid_until": "2026-12-31"}]"""
     assert parse(data.encode(), filename="records.json") == [ParsedRow(1, fields=FULL)]
 
 
@@ -208,6 +213,27 @@ def test_a_single_object_is_one_row() -> None:
         ({"instruction": "a", "output": "b", "language": ["zh"]}, "“language” must be zh or en."),
         ({"instruction": "a", "output": "b", "language": "fr"}, "“language” must be zh or en."),
         ({"instruction": "a", "output": "b", "golden": "yes"}, "“golden” must be true or false."),
+        (
+            {"instruction": "a", "output": "b", "valid_from": "31.1.2026"},
+            "“valid_from” must be a day such as 2026-01-31.",
+        ),
+        (
+            {"instruction": "a", "output": "b", "valid_until": "2026-02-30"},
+            "“valid_until” must be a day such as 2026-01-31.",
+        ),
+        (
+            {"instruction": "a", "output": "b", "valid_until": 20260131},
+            "“valid_until” must be a day such as 2026-01-31.",
+        ),
+        (
+            {
+                "instruction": "a",
+                "output": "b",
+                "valid_from": "2026-02-01",
+                "valid_until": "2026-01-31",
+            },
+            "The last day of validity is before the first one.",
+        ),
         ({"instruction": "a\0", "output": "b"}, "“instruction” holds a NUL character."),
         ({"instruction": "a", "output": "b", "tags": ["\0"]}, "“tags” holds a NUL character."),
         (
@@ -232,6 +258,30 @@ def test_a_row_that_cannot_be_a_record_says_why(row: object, reason: str) -> Non
     assert only_reason(row) == reason
 
 
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2026-01-31",
+        "2026-1-31",
+        " 2026/1/31 ",
+        "2026.1.31",
+        "2026年1月31日",
+        "2026-01-31T23:59:59Z",
+        "2026-01-31 00:00:00",
+        "２０２６/01/31 8:30",
+    ],
+)
+def test_a_day_is_read_however_it_is_written(day: str) -> None:
+    (row,) = parse(encode({"instruction": "a", "output": "b", "valid_until": day}))
+    assert row.fields == RecordFields(instruction="a", output="b", valid_until="2026-01-31")
+
+
+def test_days_that_a_program_holds_are_read_too() -> None:
+    row = {"instruction": "a", "output": "b", "valid_from": date(2026, 1, 31)}
+    fields = fields_from_row(row | {"valid_until": datetime(2026, 1, 31, 8, 30)})
+    assert (fields.valid_from, fields.valid_until) == ("2026-01-31", "2026-01-31")
+
+
 @pytest.mark.parametrize("field", ["instruction", "input", "output", "system"])
 def test_a_text_may_be_as_long_as_its_limit_and_no_longer(field: str) -> None:
     row = {"instruction": "a", "output": "b"}
@@ -244,7 +294,7 @@ def test_a_text_may_be_as_long_as_its_limit_and_no_longer(field: str) -> None:
 
 def test_null_and_unknown_keys_are_as_if_absent() -> None:
     row = {"instruction": "Who are you?", "output": "The assistant.", "note": {"deep": [1]}}
-    nulls = dict.fromkeys(["input", "system", "history", "phrasings", "tags", "language", "golden"])
+    nulls = dict.fromkeys(set(RecordFields.__dataclass_fields__) - {"instruction", "output"})
     assert parse(encode(row | nulls)) == [ParsedRow(1, fields=PLAIN)]
 
 

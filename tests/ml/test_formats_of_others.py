@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ FULL = RecordFields(
     tags=("a;b", "c"),
     language="zh",
     golden=True,
+    valid_from="2026-01-31",
+    valid_until="2026-12-31",
 )
 PLAIN = RecordFields(
     instruction="Who?", output="Me.", phrasings=("Who is it?", "+1"), tags=("x", "y")
@@ -86,12 +89,14 @@ def test_numbers_and_days_of_a_spreadsheet_are_text() -> None:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
-    sheet.append(["Question", "Answer"])
-    sheet.append(["How many?", 15])
+    sheet.append(["Question", "Answer", "生效日期", "Valid until"])
+    sheet.append(["How many?", 15, date(2026, 1, 31), datetime(2026, 12, 31, 18, 0)])
     out = io.BytesIO()
     book.save(out)
     (row,) = parse(out.getvalue(), filename="a.xlsx")
-    assert row.fields == RecordFields(instruction="How many?", output="15")
+    assert row.fields == RecordFields(
+        instruction="How many?", output="15", valid_from="2026-01-31", valid_until="2026-12-31"
+    )
 
 
 def test_a_zip_bomb_is_refused() -> None:
