@@ -1,16 +1,18 @@
 """What a record says, checked by ``ml.formats``: the one form in which content is written."""
 
 from dataclasses import asdict, fields, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
 from backend.common.errors import Invalid
+from backend.common.words import search_vector
 from backend.curation.models import Record
 from ml.formats import FormatError, RecordFields, fields_from_row, question_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.utils.functional import _StrPromise
 
@@ -91,14 +93,20 @@ def unix_lines(content: RecordFields) -> RecordFields:
 
 def content_of(record: Record) -> RecordFields:
     """What the record says now."""
-    return content_from({name: getattr(record, name) for name in NAMES})
+    stored = {name: getattr(record, name) for name in NAMES}
+    return content_from(
+        {name: v.isoformat() if isinstance(v, date) else v for name, v in stored.items()}
+    )
 
 
 def content_from(stored: "Mapping[str, Any]") -> RecordFields:
-    """Content as it was stored: a record's columns or a revision's JSON, checked when written."""
+    """Content as it was stored: a record's columns or a revision's JSON, checked when written.
+
+    What was stored before a field existed lacks it, and has its default.
+    """
     return RecordFields(
         **{
-            **stored,
+            **{name: value for name, value in stored.items() if value is not None},
             "history": tuple((question, answer) for question, answer in stored["history"]),
             "phrasings": tuple(stored["phrasings"]),
             "tags": tuple(stored["tags"]),
@@ -113,8 +121,17 @@ def columns(content: RecordFields) -> dict[str, Any]:
         "history": [list(turn) for turn in content.history],
         "phrasings": list(content.phrasings),
         "tags": list(content.tags),
+        "valid_from": content.valid_from or None,
+        "valid_until": content.valid_until or None,
         "wording_keys": wording_keys(content),
+        "search": search_vector(searched(content)),
     }
+
+
+def searched(content: RecordFields) -> "Iterator[str]":
+    """The texts that a search looks into."""
+    yield from (content.instruction, *content.phrasings, content.input, content.output)
+    yield from content.tags
 
 
 def wording_keys(content: RecordFields) -> list[str]:

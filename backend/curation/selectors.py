@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import CharField, Count, F, Func, IntegerField, Q, Sum
+from django.db.models import CharField, Count, F, Func, IntegerField, Sum
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
+from backend.common.words import search_query
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def record_list(*, user: "User") -> "QuerySet[Record]":
         NotAllowed: the person may not read records.
     """
     require(user, Action.RECORDS_READ)
-    return Record.objects.select_related("author", "reviewer")
+    # What is only searched in can be large.
+    return Record.objects.select_related("author", "reviewer").defer("search")
 
 
 def record_get(*, user: "User", record_id: "uuid.UUID") -> Record:
@@ -42,19 +44,14 @@ def record_get(*, user: "User", record_id: "uuid.UUID") -> Record:
 
 
 def record_search(records: "QuerySet[Record]", text: str) -> "QuerySet[Record]":
-    """Those that hold every word of ``text`` in question, wordings, answer or tags.
+    """Those that hold every word of ``text`` in question, wordings, context, answer or tags.
 
-    Chinese has no blanks between words, so a Chinese text is searched for as it stands.
+    A text without any word (only punctuation, say) is found nowhere.
     """
-    for word in text.split():
-        records = records.filter(
-            Q(instruction__icontains=word)
-            | Q(output__icontains=word)
-            | Q(input__icontains=word)
-            | Q(phrasings__icontains=word)
-            | Q(tags__icontains=word)
-        )
-    return records
+    if not text.strip():
+        return records
+    query = search_query(text)
+    return records.filter(search__matches=query) if query else records.none()
 
 
 def tag_list(*, user: "User", limit: int = 50) -> list[str]:

@@ -33,6 +33,8 @@ class RecordOutput(serializers.ModelSerializer[Record]):
             "language",
             "status",
             "golden",
+            "valid_from",
+            "valid_until",
             "revision",
             "source",
             "source_detail",
@@ -66,6 +68,12 @@ class RecordInput(serializers.Serializer[Any]):
         Record.Language.choices, required=False, help_text="Found out where it is not given."
     )
     golden = serializers.BooleanField(required=False)
+    valid_from = serializers.DateField(
+        required=False, allow_null=True, help_text="The first day on which it is true."
+    )
+    valid_until = serializers.DateField(
+        required=False, allow_null=True, help_text="The last day on which it is true."
+    )
 
 
 class RecordChange(RecordInput):

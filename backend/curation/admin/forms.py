@@ -93,7 +93,15 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
     class Meta:
         model = Record
-        fields = ("instruction", "output", "input", "system", "golden")
+        fields = (
+            "instruction",
+            "output",
+            "input",
+            "system",
+            "golden",
+            "valid_from",
+            "valid_until",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -69,7 +69,10 @@ class RecordAdmin(RecordActions):
     change_form_before_template = "admin/curation/record/before_form.html"
     fieldsets = (
         (None, {"fields": ("instruction", "output", "phrasings")}),
-        (gettext_lazy("Sorting"), {"fields": (("language", "tags"), "golden")}),
+        (
+            gettext_lazy("Sorting"),
+            {"fields": (("language", "tags"), ("valid_from", "valid_until"), "golden")},
+        ),
         (
             gettext_lazy("Context, earlier turns and system prompt"),
             {"fields": ("input", "history", "system"), "classes": ("collapse",)},
@@ -79,7 +82,10 @@ class RecordAdmin(RecordActions):
     # For those who may only read, who get no form.
     fieldsets_read = (
         (None, {"fields": ("instruction", "output", "phrasings_shown")}),
-        (gettext_lazy("Sorting"), {"fields": (("language", "tags_shown"), "golden")}),
+        (
+            gettext_lazy("Sorting"),
+            {"fields": (("language", "tags_shown"), ("valid_from", "valid_until"), "golden")},
+        ),
         (
             gettext_lazy("Context, earlier turns and system prompt"),
             {"fields": ("input", "history_shown", "system")},

@@ -1,5 +1,6 @@
 """The history of a record: who changed what, and when."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, JSONField, Window
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.curation.admin.looks import excerpt, moment
-from backend.curation.content import NAMES
+from backend.curation.content import NAMES, content_from
 from backend.curation.models import Record, Revision
 
 if TYPE_CHECKING:
@@ -67,11 +68,13 @@ class RevisionInline(TabularInline):
         before: dict[str, Any] | None = getattr(revision, "before", None)
         if before is None:
             return _("written")
-        changed = [name for name in NAMES if before[name] != revision.content[name]]
+        # A revision that is older than a field lacks it.
+        then, now = (asdict(content_from(content)) for content in (before, revision.content))
+        changed = [name for name in NAMES if then[name] != now[name]]
         return format_html_join(
             "",
             '<p class="ld-change"><b>{}</b> <del>{}</del> <ins>{}</ins></p>',
-            ((label(name), shown(before[name]), shown(revision.content[name])) for name in changed),
+            ((label(name), shown(then[name]), shown(now[name])) for name in changed),
         )
 
     changes.short_description = gettext_lazy("what changed")  # type: ignore[attr-defined]
@@ -85,9 +88,9 @@ def shown(value: Any) -> "SafeString | str":  # Any: a value of some field
     match value:
         case True:
             return _("yes")
-        case False | "" | []:
+        case False | "" | ():
             return "–"
-        case list():
-            return excerpt(" · ".join(" → ".join(v) if isinstance(v, list) else v for v in value))
+        case tuple():
+            return excerpt(" · ".join(" → ".join(v) if isinstance(v, tuple) else v for v in value))
         case _:
             return excerpt(str(value), 240)

@@ -1,14 +1,33 @@
 """Records and every form that they had."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from backend.common.models import BaseModel, TransitionQuerySet
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
+
+
+@SearchVectorField.register_lookup
+class Matches(models.Lookup):
+    """``search__matches=words.search_query(text)``: the words as they are, cut by nobody else."""
+
+    lookup_name = "matches"
+    prepare_rhs = False
+
+    def as_sql(
+        self, compiler: "SQLCompiler", connection: "BaseDatabaseWrapper"
+    ) -> "tuple[str, tuple[str | int, ...]]":
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} @@ %s::tsquery", (*params, self.rhs)
 
 
 class Record(BaseModel):
@@ -87,9 +106,18 @@ class Record(BaseModel):
     golden = models.BooleanField(
         _("golden"), default=False, help_text=_("Kept out of training; asked in every evaluation.")
     )
+    valid_from = models.DateField(
+        _("valid from"), null=True, blank=True, help_text=_("The first day on which it is true.")
+    )
+    valid_until = models.DateField(
+        _("valid until"), null=True, blank=True, help_text=_("The last day on which it is true.")
+    )
     revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
     # ``content.wording_keys``: records that share one ask the same question.
     wording_keys = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+
+    # ``words.search_vector`` of everything in it that is searched for.
+    search = SearchVectorField(default="", editable=False)
 
     objects = TransitionQuerySet["Record"].as_manager()
 
@@ -102,6 +130,7 @@ class Record(BaseModel):
             GinIndex(fields=["tags"]),
             # Without a list of what is still to be indexed: an import looks up thousands of keys.
             GinIndex(fields=["wording_keys"], fastupdate=False),
+            GinIndex(fields=["search"], fastupdate=False),
         )
 
     def __str__(self) -> str:

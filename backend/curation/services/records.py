@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.audit import audit_write
+from backend.common.copying import copy_insert
 from backend.common.errors import Conflict
 from backend.curation.content import NAMES, columns, content_check, content_of
 from backend.curation.models import DatasetVersionItem, Record, Revision
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Status = Record.Status
 # An edit leaves what is being reviewed in review; everything else becomes a draft.
 AFTER_EDIT: Final = dict.fromkeys(Status, Status.DRAFT) | {Status.IN_REVIEW: Status.IN_REVIEW}
-BATCH: Final = 1000
 
 
 def record_create(*, actor: "User", content: "Mapping[str, object]") -> Record:
@@ -44,29 +44,40 @@ def records_insert(
     author: "User | None",
     source: str = Record.Source.WRITTEN,
     source_detail: str = "",
+    source_details: "Sequence[str] | None" = None,
     status: str = Status.DRAFT,
 ) -> list[Record]:
-    """Store checked contents, each with its first revision. The caller has checked the right."""
+    """Store checked contents, each with its first revision. The caller has checked the right.
+
+    Args:
+        contents: in the order in which people shall find them.
+        author: of the records and of their revisions.
+        source: one of ``Record.Source``.
+        source_detail: where all of them come from.
+        source_details: or one for each.
+        status: one of ``Record.Status``.
+    """
     now = timezone.now()
+    details = source_details or [source_detail] * len(contents)
     records = [
         Record(
             **columns(content),
             source=source,
-            source_detail=source_detail,
+            source_detail=detail,
             author=author,
             status=status,
-            # A bulk insert keeps no order by itself, and people look for the file's.
+            # COPY keeps no order by itself, and people look for the file's.
             created_at=now + timedelta(microseconds=number),
         )
-        for number, content in enumerate(contents)
+        for number, (content, detail) in enumerate(zip(contents, details, strict=True))
     ]
-    Record.objects.bulk_create(records, batch_size=BATCH)
-    Revision.objects.bulk_create(
-        [
+    copy_insert(Record, records)
+    copy_insert(
+        Revision,
+        (
             Revision(record=record, number=1, content=asdict(content), author=author)
             for record, content in zip(records, contents, strict=True)
-        ],
-        batch_size=BATCH,
+        ),
     )
     return records
 

@@ -895,6 +895,16 @@ export interface components {
              */
             language?: components["schemas"]["RecordLanguage"];
             golden?: boolean;
+            /**
+             * Format: date
+             * @description The first day on which it is true.
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date
+             * @description The last day on which it is true.
+             */
+            valid_until?: string | null;
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number;
         };
@@ -953,6 +963,16 @@ export interface components {
              */
             language?: components["schemas"]["RecordLanguage"];
             golden?: boolean;
+            /**
+             * Format: date
+             * @description The first day on which it is true.
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date
+             * @description The last day on which it is true.
+             */
+            valid_until?: string | null;
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number;
         };
@@ -975,6 +995,16 @@ export interface components {
              */
             language?: components["schemas"]["RecordLanguage"];
             golden?: boolean;
+            /**
+             * Format: date
+             * @description The first day on which it is true.
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date
+             * @description The last day on which it is true.
+             */
+            valid_until?: string | null;
         };
         /**
          * @description * `zh` - Chinese
@@ -1003,6 +1033,16 @@ export interface components {
             status?: components["schemas"]["RecordStatus"];
             /** @description Kept out of training; asked in every evaluation. */
             golden?: boolean;
+            /**
+             * Format: date
+             * @description The first day on which it is true.
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date
+             * @description The last day on which it is true.
+             */
+            valid_until?: string | null;
             readonly revision: number;
             source?: components["schemas"]["SourceEnum"];
             /** Where from */

@@ -222,7 +222,8 @@ def test_the_list_filters_and_finds(api: As, curator: User) -> None:
     assert found(q="选择") == ["怎么连接VPN？"]
     assert found(q="TRAVEL head") == ["Who approves travel?"]
     assert found(q="food") == ["Meals abroad?"]
-    assert found(q="0%") == ["100% sure?"]
+    assert found(q="100%") == ["100% sure?"]
+    assert found(q="0%") == []
     assert found(q="s_n") == ["100% sure?"]
     assert found(q="no such words") == []
     for wrong in ({"status": "lost"}, {"language": "fr"}, {"q": "a\0b"}, {"tag": "\0"}):
