@@ -10,6 +10,7 @@ from backend.common.errors import Invalid
 from backend.common.words import search_vector
 from backend.curation.models import Record
 from ml.formats import FormatError, RecordFields, fields_from_row, question_key
+from ml.near import near_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,6 +125,7 @@ def columns(content: RecordFields) -> dict[str, Any]:
         "valid_from": content.valid_from or None,
         "valid_until": content.valid_until or None,
         "wording_keys": wording_keys(content),
+        "near_keys": near_keys(wordings(content)),
         "search": search_vector(searched(content)),
     }
 
@@ -132,6 +134,12 @@ def searched(content: RecordFields) -> "Iterator[str]":
     """The texts that a search looks into."""
     yield from (content.instruction, *content.phrasings, content.input, content.output)
     yield from content.tags
+
+
+def wordings(content: RecordFields) -> list[str]:
+    """The question in each of its phrasings, its own first, with its context."""
+    context = f"\n{content.input}" if content.input else ""
+    return [wording + context for wording in (content.instruction, *content.phrasings)]
 
 
 def wording_keys(content: RecordFields) -> list[str]:

@@ -115,7 +115,8 @@ class Record(BaseModel):
     revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
     # ``content.wording_keys``: records that share one ask the same question.
     wording_keys = ArrayField(models.CharField(max_length=64), default=list, editable=False)
-
+    # ``ml.near.near_keys`` of its wordings: records that share one may ask nearly the same.
+    near_keys = ArrayField(models.BigIntegerField(), default=list, editable=False)
     # ``words.search_vector`` of everything in it that is searched for.
     search = SearchVectorField(default="", editable=False)
 
@@ -130,6 +131,7 @@ class Record(BaseModel):
             GinIndex(fields=["tags"]),
             # Without a list of what is still to be indexed: an import looks up thousands of keys.
             GinIndex(fields=["wording_keys"], fastupdate=False),
+            GinIndex(fields=["near_keys"]),
             GinIndex(fields=["search"], fastupdate=False),
         )
 
