@@ -25,6 +25,9 @@ class OwnFeedbackOutput(serializers.ModelSerializer[FeedbackItem]):
         FeedbackItem.Outcome.choices, help_text="What became of it, by the record's status now."
     )
     note = serializers.SerializerMethodField(help_text="What became of it, in a curator's words.")
+    with_history = serializers.SerializerMethodField(
+        help_text="Whether the earlier turns of the conversation were sent along."
+    )
 
     class Meta:
         model = FeedbackItem
@@ -38,6 +41,7 @@ class OwnFeedbackOutput(serializers.ModelSerializer[FeedbackItem]):
             "rating",
             "comment",
             "correction",
+            "with_history",
             "state",
             "outcome",
             "note",
@@ -49,6 +53,9 @@ class OwnFeedbackOutput(serializers.ModelSerializer[FeedbackItem]):
     def get_note(self, item: FeedbackItem) -> str:
         # Of an item that has come back, the note is about what it said before.
         return item.note if item.state == FeedbackItem.State.HANDLED else ""
+
+    def get_with_history(self, item: FeedbackItem) -> bool:
+        return bool(item.history)
 
 
 class FeedbackOutput(serializers.ModelSerializer[FeedbackItem]):

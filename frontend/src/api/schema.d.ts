@@ -229,6 +229,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["feedback_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["feedback_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Answers the item; its ``record`` is the draft. */
+        post: operations["feedback_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/handle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["feedback_handle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["feedback_reopen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What became of one's own, whatever one's role. */
+        get: operations["feedback_mine_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/messages/{message_id}": {
         parameters: {
             query?: never;
@@ -240,6 +338,25 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{message_id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description One's word on an answer of one's own conversation; only the latest counts. */
+        put: operations["messages_feedback_replace"];
+        /** @description What is not sent stays as it was sent before. */
+        post: operations["messages_feedback"];
+        /** @description One's word on an answer of one's own conversation; only the latest counts. */
+        delete: operations["messages_feedback_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -724,6 +841,100 @@ export interface components {
             id: string;
             reason: string;
         };
+        FeedbackAssistant: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Short name */
+            slug: string;
+            name: string;
+        };
+        FeedbackDraftInputRequest: {
+            /** @description The revision you saw; answers 409 where its reporter has changed it since. */
+            revision?: number | null;
+            /** @description Fields of the record that shall say otherwise. */
+            content?: components["schemas"]["PatchedRecordChangeRequest"];
+        };
+        FeedbackHandleInputRequest: {
+            /** @description The revision you saw; answers 409 where its reporter has changed it since. */
+            revision?: number | null;
+            /** @description What became of it, in words to the reporter. */
+            note?: string;
+        };
+        /** @description Describes what may be sent; the service checks it. */
+        FeedbackInputRequest: {
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** @description What would have been right. */
+            correction?: string;
+            /** @description Send the earlier turns of the conversation along. Without it curators see the question and the answer alone. */
+            with_history?: boolean;
+        };
+        /**
+         * @description * `waiting` - waits for a curator
+         *     * `draft` - became a record, being written
+         *     * `in_review` - became a record, in review
+         *     * `approved` - approved: part of the next training
+         *     * `rejected` - the record was sent back to be corrected
+         *     * `archived` - the record was taken out of use
+         *     * `deleted` - the record was deleted
+         *     * `handled` - handled
+         * @enum {string}
+         */
+        FeedbackOutcome: "waiting" | "draft" | "in_review" | "approved" | "rejected" | "archived" | "deleted" | "handled";
+        /** @description What curators see of it. */
+        FeedbackOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            message: string;
+            question: string;
+            /** Answer given */
+            answer?: string;
+            history: string[][];
+            assistant: components["schemas"]["FeedbackAssistant"] | null;
+            /** Assistant */
+            assistant_name?: string;
+            adapter: string;
+            sources: unknown[];
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** Suggested answer */
+            correction?: string;
+            readonly revision: number;
+            reporter: components["schemas"]["Person"] | null;
+            state?: components["schemas"]["FeedbackState"];
+            outcome: components["schemas"]["FeedbackOutcome"];
+            /** Note to the reporter */
+            note?: string;
+            handled_by: components["schemas"]["Person"] | null;
+            /** Format: date-time */
+            handled_at?: string | null;
+            /** Format: uuid */
+            record: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Changed
+             * Format: date-time
+             */
+            readonly updated_at: string;
+        };
+        /**
+         * @description * `up` - helpful
+         *     * `down` - not right
+         * @enum {string}
+         */
+        FeedbackRating: "up" | "down";
+        /**
+         * @description * `open` - open
+         *     * `drafted` - made a record
+         *     * `handled` - handled
+         * @enum {string}
+         */
+        FeedbackState: "open" | "drafted" | "handled";
         FreezeInputRequest: {
             /**
              * Format: double
@@ -754,9 +965,17 @@ export interface components {
         };
         ImportRowOutput: {
             row: number;
-            outcome: components["schemas"]["OutcomeEnum"];
+            outcome: components["schemas"]["ImportRowOutputOutcomeEnum"];
             reason: string;
         };
+        /**
+         * @description * `new` - new
+         *     * `duplicate` - duplicate
+         *     * `conflict` - conflict
+         *     * `invalid` - invalid
+         * @enum {string}
+         */
+        ImportRowOutputOutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
         /**
          * @description * `loss` - Loss
          *     * `eval_loss` - Eval Loss
@@ -798,9 +1017,7 @@ export interface components {
             } | null;
             finish_reason?: string;
             error: components["schemas"]["MessageError"] | null;
-            readonly feedback: {
-                [key: string]: unknown;
-            } | null;
+            readonly feedback: components["schemas"]["OwnFeedbackOutput"] | null;
             /**
              * Created
              * Format: date-time
@@ -834,14 +1051,53 @@ export interface components {
          * @enum {string}
          */
         OriginEnum: "page" | "api";
-        /**
-         * @description * `new` - new
-         *     * `duplicate` - duplicate
-         *     * `conflict` - conflict
-         *     * `invalid` - invalid
-         * @enum {string}
-         */
-        OutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
+        /** @description What its reporter sees of it. */
+        OwnFeedbackOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            message: string;
+            question: string;
+            /** Answer given */
+            answer?: string;
+            assistant: components["schemas"]["FeedbackAssistant"] | null;
+            /** Assistant */
+            assistant_name?: string;
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** Suggested answer */
+            correction?: string;
+            /** @description Whether the earlier turns of the conversation were sent along. */
+            readonly with_history: boolean;
+            state?: components["schemas"]["FeedbackState"];
+            /**
+             * @description What became of it, by the record's status now.
+             *
+             *     * `waiting` - waits for a curator
+             *     * `draft` - became a record, being written
+             *     * `in_review` - became a record, in review
+             *     * `approved` - approved: part of the next training
+             *     * `rejected` - the record was sent back to be corrected
+             *     * `archived` - the record was taken out of use
+             *     * `deleted` - the record was deleted
+             *     * `handled` - handled
+             */
+            outcome: components["schemas"]["FeedbackOutcome"];
+            /** @description What became of it, in a curator's words. */
+            readonly note: string;
+            /** Format: date-time */
+            handled_at?: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Changed
+             * Format: date-time
+             */
+            readonly updated_at: string;
+        };
         PaginatedConversationOutputList: {
             results: components["schemas"]["ConversationOutput"][];
             /** Format: uri */
@@ -1756,6 +2012,138 @@ export interface operations {
             };
         };
     };
+    feedback_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FeedbackDraftInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackDraftInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_handle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FeedbackHandleInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackHandleInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_reopen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_mine_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
     messages_get: {
         parameters: {
             query?: never;
@@ -1774,6 +2162,94 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MessageOutput"];
                 };
+            };
+        };
+    };
+    messages_feedback_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
+    messages_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
+    messages_feedback_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
