@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.chat.models import Conversation, Message
+from backend.curation.inbox_serializers import OwnFeedbackOutput
 
 
 class MessageAdapter(serializers.Serializer[Any]):
@@ -83,7 +84,8 @@ class MessageOutput(serializers.ModelSerializer[Message]):
         shown["usage"] = instance.usage or None
         return shown
 
-    @extend_schema_field(serializers.DictField(allow_null=True))
-    def get_feedback(self, message: Message) -> None:  # noqa: ARG002
-        """Nobody can give any yet."""
-        return None
+    @extend_schema_field(OwnFeedbackOutput(allow_null=True))
+    def get_feedback(self, message: Message) -> dict[str, Any] | None:
+        """The owner's own word on it, which the view has read for all of its messages at once."""
+        item = self.context.get("feedback", {}).get(message.pk)
+        return None if item is None else dict(OwnFeedbackOutput(item).data)

@@ -17,4 +17,9 @@ urlpatterns = [
         name="conversation-messages",
     ),
     path("messages/<uuid:message_id>", views.MessageView.as_view(), name="message"),
+    path(
+        "messages/<uuid:message_id>/feedback",
+        views.MessageFeedbackView.as_view(),
+        name="message-feedback",
+    ),
 ]

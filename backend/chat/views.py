@@ -25,10 +25,14 @@ from backend.chat.services.conversations import (
     conversation_rename,
     conversation_show,
 )
+from backend.chat.services.feedback import reply_rate, reply_unrate
 from backend.common.pagination import Cursor
+from backend.curation.inbox_selectors import feedback_by_message
+from backend.curation.inbox_serializers import FeedbackInput, OwnFeedbackOutput
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from django.db.models import QuerySet
     from rest_framework.request import Request
@@ -122,7 +126,9 @@ class MessagesView(GenericAPIView[Message]):
                 pk__in=[said.id for said in branch(leaf_id=found.current_message_id)]
             )
         page = self.paginate_queryset(messages)
-        return self.get_paginated_response(MessageOutput(page, many=True).data)
+        return self.get_paginated_response(
+            MessageOutput(page, many=True, context=feedback_on(request, page or [])).data
+        )
 
 
 class MessageView(APIView):
@@ -131,4 +137,51 @@ class MessageView(APIView):
     @extend_schema(operation_id="messages_get", responses=MessageOutput)
     def get(self, request: "Request", message_id: "uuid.UUID") -> Response:
         found = message_get(user=acting_user(request), message_id=message_id)
-        return Response(MessageOutput(found).data)
+        return Response(MessageOutput(found, context=feedback_on(request, [found])).data)
+
+
+class MessageFeedbackView(APIView):
+    """One's word on an answer of one's own conversation; only the latest counts."""
+
+    key_scope = ApiKey.Scope.CHAT
+
+    @extend_schema(
+        operation_id="messages_feedback",
+        description="What is not sent stays as it was sent before.",
+        request=FeedbackInput,
+        responses={200: OwnFeedbackOutput, 201: OwnFeedbackOutput},
+    )
+    def post(self, request: "Request", message_id: "uuid.UUID") -> Response:
+        return self.report(request, message_id, {})
+
+    @extend_schema(
+        operation_id="messages_feedback_replace",
+        request=FeedbackInput,
+        responses={200: OwnFeedbackOutput, 201: OwnFeedbackOutput},
+    )
+    def put(self, request: "Request", message_id: "uuid.UUID") -> Response:
+        return self.report(
+            request, message_id, {"comment": "", "correction": "", "with_history": False}
+        )
+
+    def report(
+        self, request: "Request", message_id: "uuid.UUID", defaults: dict[str, Any]
+    ) -> Response:
+        given = FeedbackInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        item, is_new = reply_rate(
+            user=acting_user(request), message_id=message_id, **defaults | given.validated_data
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(OwnFeedbackOutput(item).data, status=code)
+
+    @extend_schema(operation_id="messages_feedback_delete", responses={204: None})
+    def delete(self, request: "Request", message_id: "uuid.UUID") -> Response:
+        reply_unrate(user=acting_user(request), message_id=message_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def feedback_on(request: "Request", messages: "Sequence[Message]") -> dict[str, Any]:
+    """What ``MessageOutput`` needs to tell the person's own word on each answer."""
+    answers = [message.pk for message in messages if message.role == Message.Role.ASSISTANT]
+    return {"feedback": feedback_by_message(user=acting_user(request), message_ids=answers)}

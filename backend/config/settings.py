@@ -222,6 +222,9 @@ SPECTACULAR_SETTINGS = {
         "RecordStatus": "backend.curation.models.Record.Status",
         "RunState": "backend.training.models.TrainingRun.State",
         "MessageState": "backend.chat.models.Message.State",
+        "FeedbackState": "backend.curation.models.FeedbackItem.State",
+        "FeedbackOutcome": "backend.curation.models.FeedbackItem.Outcome",
+        "FeedbackRating": "backend.curation.models.FeedbackItem.Rating",
     },
 }
 
@@ -286,7 +289,10 @@ UNFOLD: dict[str, Any] = {
             "950": "#142136",
         },
     },
-    "STYLES": [lambda request: static("loredesk-admin.css")],  # noqa: ARG005
+    "STYLES": [
+        lambda request: static("loredesk-admin.css"),  # noqa: ARG005
+        lambda request: static("loredesk-inbox.css"),  # noqa: ARG005
+    ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
     "ENVIRONMENT": "backend.curation.dashboard.four_eyes_label",
@@ -312,6 +318,15 @@ UNFOLD: dict[str, Any] = {
                         "title": _("Records"),
                         "icon": "menu_book",
                         "link": reverse_lazy("admin:curation_record_changelist"),
+                    },
+                    {
+                        "title": _("Inbox"),
+                        "icon": "inbox",
+                        "link": "/admin/curation/feedbackitem/?state__exact=open",
+                        "active": "backend.curation.sidebar.is_inbox",
+                        "permission": "backend.curation.sidebar.may_work_inbox",
+                        "badge": "backend.curation.sidebar.inbox_badge",
+                        "badge_variant": "primary",
                     },
                     {"title": _("Versions"), "icon": "inventory_2", "link": "/studio/versions"},
                     {"title": _("Runs"), "icon": "model_training", "link": "/studio/runs"},

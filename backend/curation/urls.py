@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backend.curation import version_views, views
+from backend.curation import inbox_views, version_views, views
 
 urlpatterns = [
     path("records", views.RecordsView.as_view(), name="records"),
@@ -37,5 +37,23 @@ urlpatterns = [
         "dataset-versions/<uuid:version_id>/export",
         version_views.VersionExportView.as_view(),
         name="dataset-version-export",
+    ),
+    path("feedback", inbox_views.FeedbackListView.as_view(), name="feedback"),
+    path("feedback/mine", inbox_views.FeedbackMineView.as_view(), name="feedback-mine"),
+    path("feedback/<uuid:item_id>", inbox_views.FeedbackView.as_view(), name="feedback-item"),
+    path(
+        "feedback/<uuid:item_id>/draft",
+        inbox_views.FeedbackDraftView.as_view(),
+        name="feedback-draft",
+    ),
+    path(
+        "feedback/<uuid:item_id>/handle",
+        inbox_views.FeedbackHandleView.as_view(),
+        name="feedback-handle",
+    ),
+    path(
+        "feedback/<uuid:item_id>/reopen",
+        inbox_views.FeedbackReopenView.as_view(),
+        name="feedback-reopen",
     ),
 ]

@@ -17,6 +17,7 @@ declare module 'vue-router' {
 const routes: RouteRecordRaw[] = [
   { path: '/signin', name: 'signin', component: () => import('@/pages/SignInPage.vue'), meta: { isPublic: true } },
   { path: '/', name: 'home', component: ChatPage },
+  { path: '/chat/feedback', name: 'feedback', component: () => import('@/pages/FeedbackPage.vue') },
   { path: '/chat/:conversationId', name: 'conversation', component: ChatPage },
   { path: '/chat', redirect: '/' },
   {

@@ -2,6 +2,13 @@
 
 from backend.curation.services.exports import records_export
 from backend.curation.services.imports import records_import
+from backend.curation.services.inbox import (
+    feedback_report,
+    feedback_take_back,
+    inbox_item_draft,
+    inbox_item_handle,
+    inbox_item_reopen,
+)
 from backend.curation.services.records import (
     record_create,
     record_delete,
@@ -20,6 +27,11 @@ from backend.curation.services.versions import dataset_version_freeze
 
 __all__ = [
     "dataset_version_freeze",
+    "feedback_report",
+    "feedback_take_back",
+    "inbox_item_draft",
+    "inbox_item_handle",
+    "inbox_item_reopen",
     "record_approve",
     "record_archive",
     "record_create",

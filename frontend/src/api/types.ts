@@ -226,5 +226,33 @@ export interface Message {
   /** `length`: the longest allowed answer was reached. */
   finish_reason: string
   error: Problem | null
+  /** The owner's own word on it. */
+  feedback?: Feedback | null
   created_at: string
+}
+
+// Feedback
+
+export type Rating = 'up' | 'down'
+
+/** What became of it; a record's status once it has become one. */
+export type FeedbackOutcome = 'waiting' | 'draft' | 'in_review' | 'approved' | 'rejected' | 'archived' | 'deleted' | 'handled'
+
+/** A person's word on an answer, as that person sees it. */
+export interface Feedback {
+  id: string
+  message: string
+  question: string
+  answer: string
+  assistant_name: string
+  rating: Rating
+  comment: string
+  correction: string
+  /** The earlier turns of the conversation were sent along. */
+  with_history: boolean
+  state: 'open' | 'drafted' | 'handled'
+  outcome: FeedbackOutcome
+  note: string
+  created_at: string
+  updated_at: string
 }

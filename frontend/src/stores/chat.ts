@@ -3,7 +3,7 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import * as api from '@/api/conversations'
-import type { Message } from '@/api/types'
+import type { Feedback, Message } from '@/api/types'
 import { branchOf } from '@/lib/thread'
 import { isReplyEvent, type ErrorEvent, type MessageAccepted, type ReplyCommand, type ServerEvent } from '@/realtime/events'
 import { asMessage, Outbox } from '@/realtime/outbox'
@@ -97,6 +97,12 @@ export const useChatStore = defineStore('chat', () => {
     if (message === undefined) return
     message.state = 'queued'
     follow(message)
+  }
+
+  /** What the person has said about an answer, as the server keeps it. */
+  function setFeedback(messageId: string, feedback: Feedback | null): void {
+    const message = messages.get(messageId)
+    if (message !== undefined) message.feedback = feedback
   }
 
   function command(message: ReplyCommand): void {
@@ -226,6 +232,6 @@ export const useChatStore = defineStore('chat', () => {
 
   return {
     conversationId, assistantId, currentId, branch, outgoing, openReply, isLoading, loadError, refusal,
-    open, load, send, resend, discard: (clientId: string) => outbox.take(clientId), stop, regenerate, resume, forget,
+    open, load, send, resend, discard: (clientId: string) => outbox.take(clientId), stop, regenerate, resume, setFeedback, forget,
   }
 })
