@@ -31,6 +31,12 @@ def tokens(text: str) -> list[str]:
     return [word[:MAX_WORD] for word in cut if any(c.isalnum() for c in word)]
 
 
+def cut(text: str) -> list[str]:
+    """Every word, space and punctuation mark of a text: together they are the text."""
+    words: list[str] = rjieba.cut(text)
+    return words
+
+
 def folded(text: str) -> str:
     """The text without differences of case and of full and half width."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -49,7 +55,7 @@ def search_vector(texts: "Iterable[str]") -> str:
             if size > MAX_BYTES:
                 break
             words[word] = None
-    return " ".join(map(_quoted, words))
+    return " ".join(map(quoted, words))
 
 
 def _indexed(text: str) -> "Iterator[str]":
@@ -80,13 +86,14 @@ def search_query(text: str) -> str:
             # Words may stand in another order; single characters stand everywhere.
             apart = len(words) > 1 and all(len(word) > 1 for word in words)
             parts.append(f"({typed} | {_all(words)})" if apart else typed)
-        parts += [f"{_quoted(run[:MAX_WORD])}:*" for run in _OTHER.findall(text_of_word)]
+        parts += [f"{quoted(run[:MAX_WORD])}:*" for run in _OTHER.findall(text_of_word)]
     return " & ".join(dict.fromkeys(parts))
 
 
 def _all(words: "Iterable[str]") -> str:
-    return "(" + " & ".join(map(_quoted, words)) + ")"
+    return "(" + " & ".join(map(quoted, words)) + ")"
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """One word in the notation of tsvector and tsquery."""
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import CharField, Count, F, Func, IntegerField, Sum
+from django.db.models import CharField, Count, F, Func, IntegerField, Q, Sum
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
 from backend.common.words import search_query
-from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
+from backend.curation.models import (
+    DatasetVersion,
+    DatasetVersionItem,
+    Record,
+    Revision,
+    SavedFilter,
+)
 
 if TYPE_CHECKING:
     import uuid
@@ -76,6 +82,43 @@ def revision_list(*, user: "User", record_id: "uuid.UUID") -> "QuerySet[Revision
     """
     record = record_get(user=user, record_id=record_id)
     return Revision.objects.filter(record=record).select_related("author")
+
+
+def revision_get(*, user: "User", record_id: "uuid.UUID", number: int) -> Revision:
+    """One form that a record had.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is no such record, or it never had such a revision.
+    """
+    found = revision_list(user=user, record_id=record_id).filter(number=number).first()
+    if found is None:
+        raise NotFound(_("The record never had such a revision."))
+    return found
+
+
+def saved_filter_list(*, user: "User") -> "QuerySet[SavedFilter]":
+    """The person's own filters and those that others share.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    seen = SavedFilter.objects.filter(Q(owner=user) | Q(shared=True))
+    return seen.select_related("owner")
+
+
+def saved_filter_get(*, user: "User", filter_id: "uuid.UUID") -> SavedFilter:
+    """One of them.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is none, or it is somebody else's and not shared.
+    """
+    found = saved_filter_list(user=user).filter(pk=filter_id).first()
+    if found is None:
+        raise NotFound(_("There is no such filter."))
+    return found
 
 
 def dataset_version_list(*, user: "User") -> "QuerySet[DatasetVersion]":
