@@ -286,7 +286,10 @@ UNFOLD: dict[str, Any] = {
             "950": "#142136",
         },
     },
-    "STYLES": [lambda request: static("loredesk-admin.css")],  # noqa: ARG005
+    "STYLES": [
+        lambda request: static("loredesk-admin.css"),  # noqa: ARG005
+        lambda request: static("loredesk-desk.css"),  # noqa: ARG005
+    ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
     "ENVIRONMENT": "backend.curation.dashboard.four_eyes_label",
@@ -312,6 +315,12 @@ UNFOLD: dict[str, Any] = {
                         "title": _("Records"),
                         "icon": "menu_book",
                         "link": reverse_lazy("admin:curation_record_changelist"),
+                    },
+                    {
+                        "title": _("Review"),
+                        "icon": "rate_review",
+                        "link": reverse_lazy("admin:curation_record_review"),
+                        "permission": "backend.accounts.sidebar.may_approve_records",
                     },
                     {"title": _("Versions"), "icon": "inventory_2", "link": "/studio/versions"},
                     {"title": _("Runs"), "icon": "model_training", "link": "/studio/runs"},

@@ -26,7 +26,7 @@ MAX_TEXT: Final = 4000  # characters of a question that are looked at
 SOUGHT: Final = 4  # the rarest words, by which candidates are found
 WEIGHED: Final = 16  # the rarest words, by which candidates are ranked
 # Records that share less of the question's words (by weight) are not similar.
-SHARE: Final = 0.4
+SHARE: Final = 0.3
 # A word that the statistics do not name is rarer than those they do.
 RARE: Final = 0.0002
 # Of each key a few: what shares many keys is found under several of them.

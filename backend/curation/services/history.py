@@ -1,10 +1,9 @@
 """Bringing an earlier form of a record back."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from backend.accounts.roles import Action, require
-from backend.curation.content import content_from
+from backend.curation.content import columns, content_from
 from backend.curation.selectors import revision_get
 from backend.curation.services.records import record_update
 
@@ -33,5 +32,5 @@ def record_restore(
     """
     require(actor, Action.RECORDS_WRITE)
     earlier = revision_get(user=actor, record_id=record.pk, number=number)
-    content = asdict(content_from(earlier.content))
+    content = columns(content_from(earlier.content))
     return record_update(actor=actor, record=record, content=content, revision=revision)
