@@ -49,7 +49,7 @@ def search_vector(texts: "Iterable[str]") -> str:
     """
     size = 0
     words: dict[str, None] = {}
-    for word in (word for text in texts for word in _indexed(text)):
+    for word in (word for text in texts for word in indexed(text)):
         if word not in words:
             size += len(word.encode()) + 4
             if size > MAX_BYTES:
@@ -58,7 +58,8 @@ def search_vector(texts: "Iterable[str]") -> str:
     return " ".join(map(quoted, words))
 
 
-def _indexed(text: str) -> "Iterator[str]":
+def indexed(text: str) -> "Iterator[str]":
+    """All by which a text is found: jieba's words, characters and their pairs, other words."""
     yield from tokens(text)
     for run in _CHINESE.findall(folded(text)):
         yield from run

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
+from backend.common.models import AuditEntry
 from backend.common.words import search_query
 from backend.curation.models import (
     DatasetVersion,
@@ -19,6 +20,7 @@ from backend.curation.models import (
 
 if TYPE_CHECKING:
     import uuid
+    from datetime import datetime
 
     from django.db.models import QuerySet
 
@@ -213,3 +215,71 @@ def curation_state(*, user: "User") -> CurationState:
         last_version=last,
         approved_since=approved.count() - frozen_as_it_is.count(),
     )
+
+
+@dataclass(frozen=True)
+class OwnWork:
+    """How many of somebody's own records are where."""
+
+    drafts: int
+    rejected: int
+    in_review: int
+
+
+def own_work(*, user: "User") -> OwnWork:
+    """Where the records are that the person has begun.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    own = Record.objects.order_by().filter(author=user)
+    counted = dict(own.values_list("status").annotate(number=Count("pk")))
+    status = Record.Status
+    return OwnWork(
+        drafts=counted.get(status.DRAFT, 0),
+        rejected=counted.get(status.REJECTED, 0),
+        in_review=counted.get(status.IN_REVIEW, 0),
+    )
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What somebody did with a record lately."""
+
+    who: str
+    what: str
+    record: Record
+    at: "datetime"
+
+
+# Only what the newest lines of the trail say: many of them may be of one step in bulk.
+LOOKED_AT = 300
+
+
+def recent_activity(*, user: "User", limit: int = 8) -> list[Activity]:
+    """The latest steps of the review, newest first, each record once.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    done = {
+        "record.submit": _("submitted for review"),
+        "record.approve": _("approved"),
+        "record.reject": _("sent back"),
+        "record.archive": _("archived"),
+        "record.reopen": _("reopened"),
+    }
+    newest = AuditEntry.objects.select_related("actor")[:LOOKED_AT]
+    lines: dict[str, AuditEntry] = {}
+    for line in newest:
+        if line.action in done and line.entity_type == "curation.record" and len(lines) < limit:
+            lines.setdefault(line.entity_id, line)
+    records = Record.objects.defer("search").in_bulk(list(lines))
+    found = {str(pk): record for pk, record in records.items()}
+    return [
+        Activity(str(line.actor or "–"), done[line.action], found[key], line.at)
+        for key, line in lines.items()
+        if key in found
+    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection
 
-from backend.common.words import quoted, tokens
+from backend.common.words import indexed, quoted
 from backend.curation.content import content_of, wordings
 from backend.curation.models import Record
 from backend.curation.selectors import record_list
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 8
 MAX_TEXT: Final = 4000  # characters of a question that are looked at
-SOUGHT: Final = 4  # the rarest words, by which candidates are found
-WEIGHED: Final = 16  # the rarest words, by which candidates are ranked
+SOUGHT: Final = 8  # the rarest words, by which candidates are found
+WEIGHED: Final = 24  # the rarest words, by which candidates are ranked
 # Records that share less of the question's words (by weight) are not similar.
-SHARE: Final = 0.3
+SHARE: Final = 0.25
 # A word that the statistics do not name is rarer than those they do.
 RARE: Final = 0.0002
 # Of each key a few: what shares many keys is found under several of them.
@@ -146,13 +146,13 @@ def _near(asked: "Sequence[str]", except_id: "uuid.UUID | None") -> "list[tuple[
 
 
 def _by_words(text: str, without: "list[uuid.UUID]", limit: int) -> "list[uuid.UUID]":
-    words = list(dict.fromkeys(tokens(text[:MAX_TEXT])))
+    words = list(dict.fromkeys(indexed(text[:MAX_TEXT])))
     with connection.cursor() as cursor:
         cursor.execute(FREQUENCIES, [words])
         common = dict(cursor.fetchall())
         weights = {word: -log(min(common.get(word, RARE), 1.0)) for word in words}
         # Single characters of Chinese say little, and a word that is everywhere says nothing.
-        telling = [word for word in words if weights[word] > 1 and (len(word) > 1)] or words
+        telling = [word for word in words if weights[word] > 1 and len(word) > 1] or words
         telling.sort(key=lambda word: -weights[word])
         weighed = telling[:WEIGHED]
         if not weighed:

@@ -126,7 +126,8 @@ def test_the_part_of_the_page(curator: User, employee: User, records: dict[str, 
     assert "% alike" in page
     without = client.get(PART, {"text": record.instruction, "except": str(record.pk)})
     assert str(record.pk) not in without.content.decode()
-    assert "年假" in client.get(PART, {"record": str(record.pk)}).content.decode()
+    record_create(actor=curator, content={"instruction": "员工有多少天年假？", "output": "y"})
+    assert "员工有多少天" in client.get(PART, {"record": str(record.pk)}).content.decode()
     for odd in ({}, {"text": ""}, {"text": "a\0"}, {"record": "x"}, {"text": "a", "except": "x"}):
         assert client.get(PART, odd).status_code == 200, odd
     record_create(actor=curator, content={"instruction": "<b>Bold question?</b>", "output": "x"})
