@@ -64,7 +64,7 @@
     )
     function show() {
       var n = Array.from(field.value).length
-      line.textContent = n === 1 ? texts.character : texts.characters.replace('%n', n.toLocaleString())
+      line.textContent = n === 1 ? texts.character : texts.characters.replace('{n}', n.toLocaleString())
     }
     field.addEventListener('input', show)
     show()
