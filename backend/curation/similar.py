@@ -29,13 +29,14 @@ WEIGHED: Final = 24  # the rarest words, by which candidates are ranked
 SHARE: Final = 0.25
 # A word that the statistics do not name is rarer than those they do.
 RARE: Final = 0.0002
-# Of each key a few: what shares many keys is found under several of them.
+# One look into the index for each key; what shares most keys is most likely near.
 SAME_KEYS: Final = """
-    SELECT DISTINCT found.id
+    SELECT record.id
     FROM unnest(%s::bigint[]) AS key
-    CROSS JOIN LATERAL (
-        SELECT id FROM curation_record WHERE near_keys @> ARRAY[key] LIMIT 25
-    ) AS found
+    JOIN curation_record AS record ON record.near_keys @> ARRAY[key]
+    GROUP BY record.id
+    ORDER BY count(*) DESC, record.id
+    LIMIT 200
 """
 # How frequent words are, as PostgreSQL has sampled them.
 FREQUENCIES: Final = """

@@ -13,6 +13,7 @@ from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
 from backend.curation.admin.desk import RecordDesk
 from backend.curation.admin.forms import RecordForm
+from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
 from backend.curation.admin.saved_filters import chips
 from backend.curation.admin.written_by import WrittenByFilter
@@ -66,6 +67,8 @@ class RecordAdmin(RecordDesk, RecordActions):
     list_display_links = ("question",)
     list_filter = ("status", "language", "golden", TagFilter, WrittenByFilter)
     list_filter_submit = True
+    show_full_result_count = False  # the tabs say how many there are
+    paginator = RowsLast
     search_fields = ("instruction",)  # shows the box; record_search does the search
     search_help_text = gettext_lazy("Question, answer or tag")
     list_before_template = "admin/curation/record/before_list.html"

@@ -37,6 +37,18 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(editable=False, null=True),
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
+        migrations.AddIndex(
+            model_name='record',
+            index=models.Index(fields=['-created_at', '-id'], name='record_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='record',
+            index=models.Index(fields=['-updated_at', '-id'], name='record_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='record',
+            index=models.Index(fields=['status', 'language', 'golden'], name='record_counts'),
+        ),
         migrations.CreateModel(
             name='SavedFilter',
             fields=[

@@ -130,6 +130,10 @@ class Record(BaseModel):
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=["status", "-created_at"]),
+            # The list's orders, and the counts that stand above it.
+            models.Index(fields=["-created_at", "-id"], name="record_newest"),
+            models.Index(fields=["-updated_at", "-id"], name="record_changed"),
+            models.Index(fields=["status", "language", "golden"], name="record_counts"),
             GinIndex(fields=["tags"]),
             # Without a list of what is still to be indexed: an import looks up thousands of keys.
             GinIndex(fields=["wording_keys"], fastupdate=False),
