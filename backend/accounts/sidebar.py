@@ -18,3 +18,7 @@ def may_manage_assistants(request: "HttpRequest") -> bool:
 
 def may_read_audit(request: "HttpRequest") -> bool:
     return may(request.user, Action.AUDIT_READ)
+
+
+def may_approve_records(request: "HttpRequest") -> bool:
+    return may(request.user, Action.RECORDS_APPROVE)

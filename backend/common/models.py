@@ -37,12 +37,20 @@ class TransitionQuerySet(models.QuerySet[M]):
         Raises:
             ValueError: the model does not allow this transition at all (a programming error).
         """
+        return self.filter(pk=pk).transition_all(from_, to, **changes) == 1
+
+    def transition_all(self, from_: str, to: str, **changes: object) -> int:
+        """Move those of these rows that are ``from_`` to ``to``, and say how many they were.
+
+        Raises:
+            ValueError: the model does not allow this transition at all (a programming error).
+        """
         field: str = getattr(self.model, "state_field")  # noqa: B009
         allowed: Mapping[str, frozenset[str]] = getattr(self.model, "transitions")  # noqa: B009
         if to not in allowed.get(from_, frozenset()):
             raise ValueError(f"{self.model.__name__} does not go from {from_} to {to}")
         values = {field: to, "updated_at": timezone.now(), **changes}
-        return self.filter(pk=pk, **{field: from_}).update(**values) == 1
+        return self.filter(**{field: from_}).update(**values)
 
 
 class AuditEntry(models.Model):

@@ -31,6 +31,12 @@ def tokens(text: str) -> list[str]:
     return [word[:MAX_WORD] for word in cut if any(c.isalnum() for c in word)]
 
 
+def cut(text: str) -> list[str]:
+    """Every word, space and punctuation mark of a text: together they are the text."""
+    words: list[str] = rjieba.cut(text)
+    return words
+
+
 def folded(text: str) -> str:
     """The text without differences of case and of full and half width."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -43,16 +49,17 @@ def search_vector(texts: "Iterable[str]") -> str:
     """
     size = 0
     words: dict[str, None] = {}
-    for word in (word for text in texts for word in _indexed(text)):
+    for word in (word for text in texts for word in indexed(text)):
         if word not in words:
             size += len(word.encode()) + 4
             if size > MAX_BYTES:
                 break
             words[word] = None
-    return " ".join(map(_quoted, words))
+    return " ".join(map(quoted, words))
 
 
-def _indexed(text: str) -> "Iterator[str]":
+def indexed(text: str) -> "Iterator[str]":
+    """All by which a text is found: jieba's words, characters and their pairs, other words."""
     yield from tokens(text)
     for run in _CHINESE.findall(folded(text)):
         yield from run
@@ -80,13 +87,14 @@ def search_query(text: str) -> str:
             # Words may stand in another order; single characters stand everywhere.
             apart = len(words) > 1 and all(len(word) > 1 for word in words)
             parts.append(f"({typed} | {_all(words)})" if apart else typed)
-        parts += [f"{_quoted(run[:MAX_WORD])}:*" for run in _OTHER.findall(text_of_word)]
+        parts += [f"{quoted(run[:MAX_WORD])}:*" for run in _OTHER.findall(text_of_word)]
     return " & ".join(dict.fromkeys(parts))
 
 
 def _all(words: "Iterable[str]") -> str:
-    return "(" + " & ".join(map(_quoted, words)) + ")"
+    return "(" + " & ".join(map(quoted, words)) + ")"
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """One word in the notation of tsvector and tsquery."""
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -292,6 +292,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [
         lambda request: static("loredesk-admin.css"),  # noqa: ARG005
         lambda request: static("loredesk-inbox.css"),  # noqa: ARG005
+        lambda request: static("loredesk-desk.css"),  # noqa: ARG005
     ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
@@ -327,6 +328,12 @@ UNFOLD: dict[str, Any] = {
                         "permission": "backend.curation.sidebar.may_work_inbox",
                         "badge": "backend.curation.sidebar.inbox_badge",
                         "badge_variant": "primary",
+                    },
+                    {
+                        "title": _("Review"),
+                        "icon": "rate_review",
+                        "link": reverse_lazy("admin:curation_record_review"),
+                        "permission": "backend.accounts.sidebar.may_approve_records",
                     },
                     {"title": _("Versions"), "icon": "inventory_2", "link": "/studio/versions"},
                     {"title": _("Runs"), "icon": "model_training", "link": "/studio/runs"},

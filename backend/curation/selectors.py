@@ -1,18 +1,27 @@
 """Reads of records and versions; each takes the acting person, and there is no other way in."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.db.models import CharField, Count, F, Func, IntegerField, Sum
+from django.db import connection
+from django.db.models import CharField, Count, F, Func, IntegerField, Q, Sum
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
+from backend.common.models import AuditEntry
 from backend.common.words import search_query
-from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
+from backend.curation.models import (
+    DatasetVersion,
+    DatasetVersionItem,
+    Record,
+    Revision,
+    SavedFilter,
+)
 
 if TYPE_CHECKING:
     import uuid
+    from datetime import datetime
 
     from django.db.models import QuerySet
 
@@ -54,13 +63,33 @@ def record_search(records: "QuerySet[Record]", text: str) -> "QuerySet[Record]":
     return records.filter(search__matches=query) if query else records.none()
 
 
+# From here on the tags are those that PostgreSQL found when it last looked at the table by itself:
+# counting them takes longer than all the rest of the list.
+MANY: Final = 20_000
+TABLE_SIZE: Final = "SELECT reltuples FROM pg_class WHERE oid = 'curation_record'::regclass"
+FREQUENT_TAGS: Final = """
+    SELECT tag
+    FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs)
+        AS common(tag, frequency)
+    WHERE schemaname = current_schema() AND tablename = 'curation_record' AND attname = 'tags'
+        AND tag IS NOT NULL
+    ORDER BY frequency DESC, tag
+    LIMIT %s
+"""
+
+
 def tag_list(*, user: "User", limit: int = 50) -> list[str]:
-    """The tags in use, most frequent first.
+    """The tags in use, most frequent first; of very many records as they were lately.
 
     Raises:
         NotAllowed: the person may not read records.
     """
     require(user, Action.RECORDS_READ)
+    with connection.cursor() as cursor:
+        cursor.execute(TABLE_SIZE)
+        if cursor.fetchone()[0] >= MANY:
+            cursor.execute(FREQUENT_TAGS, [limit])
+            return [tag for (tag,) in cursor.fetchall()]
     tag = Func(F("tags"), function="unnest", output_field=CharField())
     tags = Record.objects.order_by().annotate(tag=tag).values("tag")
     counted = tags.annotate(number=Count("pk")).order_by("-number", "tag")
@@ -76,6 +105,43 @@ def revision_list(*, user: "User", record_id: "uuid.UUID") -> "QuerySet[Revision
     """
     record = record_get(user=user, record_id=record_id)
     return Revision.objects.filter(record=record).select_related("author")
+
+
+def revision_get(*, user: "User", record_id: "uuid.UUID", number: int) -> Revision:
+    """One form that a record had.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is no such record, or it never had such a revision.
+    """
+    found = revision_list(user=user, record_id=record_id).filter(number=number).first()
+    if found is None:
+        raise NotFound(_("The record never had such a revision."))
+    return found
+
+
+def saved_filter_list(*, user: "User") -> "QuerySet[SavedFilter]":
+    """The person's own filters and those that others share.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    seen = SavedFilter.objects.filter(Q(owner=user) | Q(shared=True))
+    return seen.select_related("owner")
+
+
+def saved_filter_get(*, user: "User", filter_id: "uuid.UUID") -> SavedFilter:
+    """One of them.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is none, or it is somebody else's and not shared.
+    """
+    found = saved_filter_list(user=user).filter(pk=filter_id).first()
+    if found is None:
+        raise NotFound(_("There is no such filter."))
+    return found
 
 
 def dataset_version_list(*, user: "User") -> "QuerySet[DatasetVersion]":
@@ -154,11 +220,14 @@ def curation_state(*, user: "User") -> CurationState:
     """
     require(user, Action.RECORDS_READ)
     by_status = {status.value: dict.fromkeys(Record.Language.values, 0) for status in Record.Status}
-    counted = Record.objects.order_by().values_list("status", "language")
-    for status, language, number in counted.annotate(number=Count("pk")):
-        by_status[status][language] = number
+    approved = golden_approved = 0
+    counted = Record.objects.order_by().values_list("status", "language", "golden")
+    for status, language, golden, number in counted.annotate(number=Count("*")):
+        by_status[status][language] += number
+        if status == Record.Status.APPROVED:
+            approved += number
+            golden_approved += number if golden else 0
     last = DatasetVersion.objects.order_by("-number").first()
-    approved = Record.objects.filter(status=Record.Status.APPROVED)
     frozen_as_it_is = DatasetVersionItem.objects.filter(
         version=last,
         record__status=Record.Status.APPROVED,
@@ -166,7 +235,75 @@ def curation_state(*, user: "User") -> CurationState:
     )
     return CurationState(
         by_status=by_status,
-        golden=approved.filter(golden=True).count(),
+        golden=golden_approved,
         last_version=last,
-        approved_since=approved.count() - frozen_as_it_is.count(),
+        approved_since=approved - (frozen_as_it_is.count() if last else 0),
     )
+
+
+@dataclass(frozen=True)
+class OwnWork:
+    """How many of somebody's own records are where."""
+
+    drafts: int
+    rejected: int
+    in_review: int
+
+
+def own_work(*, user: "User") -> OwnWork:
+    """Where the records are that the person has begun.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    own = Record.objects.order_by().filter(author=user)
+    counted = dict(own.values_list("status").annotate(number=Count("pk")))
+    status = Record.Status
+    return OwnWork(
+        drafts=counted.get(status.DRAFT, 0),
+        rejected=counted.get(status.REJECTED, 0),
+        in_review=counted.get(status.IN_REVIEW, 0),
+    )
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What somebody did with a record lately."""
+
+    who: str
+    what: str
+    record: Record
+    at: "datetime"
+
+
+# Only what the newest lines of the trail say: many of them may be of one step in bulk.
+LOOKED_AT: Final = 300
+
+
+def recent_activity(*, user: "User", limit: int = 8) -> list[Activity]:
+    """The latest steps of the review, newest first, each record once.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    done = {
+        "record.submit": _("submitted for review"),
+        "record.approve": _("approved"),
+        "record.reject": _("sent back"),
+        "record.archive": _("archived"),
+        "record.reopen": _("reopened"),
+    }
+    newest = AuditEntry.objects.select_related("actor")[:LOOKED_AT]
+    lines: dict[str, AuditEntry] = {}
+    for line in newest:
+        if line.action in done and line.entity_type == "curation.record" and len(lines) < limit:
+            lines.setdefault(line.entity_id, line)
+    records = Record.objects.defer("search").in_bulk(list(lines))
+    found = {str(pk): record for pk, record in records.items()}
+    return [
+        Activity(str(line.actor or "–"), done[line.action], found[key], line.at)
+        for key, line in lines.items()
+        if key in found
+    ]

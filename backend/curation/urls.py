@@ -2,12 +2,34 @@
 
 from django.urls import path
 
-from backend.curation import inbox_views, version_views, views
+from backend.curation import desk_views, inbox_views, version_views, views
 
 urlpatterns = [
     path("records", views.RecordsView.as_view(), name="records"),
     path("records/import", views.RecordsImportView.as_view(), name="records-import"),
     path("records/export", views.RecordsExportView.as_view(), name="records-export"),
+    path("records/bulk", desk_views.RecordsBulkView.as_view(), name="records-bulk"),
+    path("records/similar", desk_views.SimilarToTextView.as_view(), name="records-similar"),
+    path(
+        "records/<uuid:record_id>/similar",
+        desk_views.SimilarToRecordView.as_view(),
+        name="record-similar",
+    ),
+    path(
+        "records/<uuid:record_id>/revisions/<int:number>",
+        desk_views.RevisionView.as_view(),
+        name="record-revision",
+    ),
+    path("records/<uuid:record_id>/diff", desk_views.DiffView.as_view(), name="record-diff"),
+    path(
+        "records/<uuid:record_id>/restore", desk_views.RestoreView.as_view(), name="record-restore"
+    ),
+    path("saved-filters", desk_views.SavedFiltersView.as_view(), name="saved-filters"),
+    path(
+        "saved-filters/<uuid:filter_id>",
+        desk_views.SavedFilterView.as_view(),
+        name="saved-filter",
+    ),
     path("records/<uuid:record_id>", views.RecordView.as_view(), name="record"),
     path("records/<uuid:record_id>/submit", views.RecordSubmitView.as_view(), name="record-submit"),
     path(

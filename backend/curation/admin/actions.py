@@ -7,7 +7,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from backend.accounts.access import acting_user
@@ -15,18 +15,21 @@ from backend.accounts.role_admin import RoleAdmin, action
 from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
 from backend.curation import services
+from backend.curation.admin.bulk_page import bulk_page
 from backend.curation.admin.forms import FreezeForm, RejectForm
 from backend.curation.admin.import_page import import_page
 from backend.curation.models import Record
+from backend.curation.services import BulkAction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.db.models import QuerySet
     from django.forms import Form
     from django.http import HttpRequest
 
     from backend.curation.services.review import Step
+
+    Records = QuerySet[Record]
+    Answer = HttpResponse | None
 
 Status = Record.Status
 STUDIO_NEW_RUN: Final = "/studio/runs/new"
@@ -41,7 +44,17 @@ def go(request: "HttpRequest", address: str) -> HttpResponse:
 
 
 class RecordActions(RoleAdmin):
-    actions = ("approve", "submit", "archive", "export_chosen")
+    actions = (
+        "approve",
+        "reject_many",
+        "submit",
+        "tag",
+        "untag",
+        "golden",
+        "ungolden",
+        "archive",
+        "export_chosen",
+    )
     actions_list = (
         "retrain",
         "freeze",
@@ -108,50 +121,40 @@ class RecordActions(RoleAdmin):
     # ------------------------------------------------------------ many at once
 
     @admin.action(description=gettext_lazy("Approve"), permissions=["approve"])
-    def approve(self, request: "HttpRequest", queryset: "QuerySet[Record]") -> None:
-        def done(number: int) -> str:
-            return ngettext("%(n)s record approved.", "%(n)s records approved.", number)
+    def approve(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.APPROVE)
 
-        self.move(request, queryset, services.record_approve, done)
+    @admin.action(description=gettext_lazy("Reject with a reason"), permissions=["approve"])
+    def reject_many(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.REJECT)
 
     @admin.action(description=gettext_lazy("Submit for review"), permissions=["write"])
-    def submit(self, request: "HttpRequest", queryset: "QuerySet[Record]") -> None:
-        def done(number: int) -> str:
-            return ngettext(
-                "%(n)s record submitted for review.", "%(n)s records submitted for review.", number
-            )
+    def submit(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.SUBMIT)
 
-        self.move(request, queryset, services.record_submit, done)
+    @admin.action(description=gettext_lazy("Add tags"), permissions=["write"])
+    def tag(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.TAG)
+
+    @admin.action(description=gettext_lazy("Remove tags"), permissions=["write"])
+    def untag(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.UNTAG)
+
+    @admin.action(description=gettext_lazy("Mark golden"), permissions=["write"])
+    def golden(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.GOLDEN)
+
+    @admin.action(description=gettext_lazy("No longer golden"), permissions=["write"])
+    def ungolden(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.UNGOLDEN)
 
     @admin.action(description=gettext_lazy("Archive"), permissions=["write"])
-    def archive(self, request: "HttpRequest", queryset: "QuerySet[Record]") -> None:
-        def done(number: int) -> str:
-            return ngettext("%(n)s record archived.", "%(n)s records archived.", number)
-
-        self.move(request, queryset, services.record_archive, done)
+    def archive(self, request: "HttpRequest", queryset: "Records") -> "Answer":
+        return bulk_page(self, request, queryset, BulkAction.ARCHIVE)
 
     @admin.action(description=gettext_lazy("Export (alpaca)"), permissions=["write"])
     def export_chosen(self, request: "HttpRequest", queryset: "QuerySet[Record]") -> HttpResponse:
         return self.file_of(request, queryset, "alpaca")
-
-    def move(
-        self,
-        request: "HttpRequest",
-        records: "QuerySet[Record]",
-        step: "Step",
-        done: "Callable[[int], str]",
-    ) -> None:
-        """Apply a step to each record and say how many moved, and why others did not."""
-        result = services.records_move(actor=acting_user(request), records=records, step=step)
-        if result.done:
-            messages.success(request, done(result.done) % {"n": result.done})
-        for reason, number in result.refused.items():
-            left = ngettext(
-                "%(n)s record is unchanged: %(reason)s",
-                "%(n)s records are unchanged: %(reason)s",
-                number,
-            )
-            messages.warning(request, left % {"n": number, "reason": reason})
 
     # ------------------------------------------------------------ from the top of the list
 

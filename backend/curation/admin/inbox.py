@@ -21,7 +21,7 @@ from backend.common.errors import DomainError
 from backend.curation import services
 from backend.curation.admin.inbox_looks import rating_badge, state_badge
 from backend.curation.admin.looks import excerpt, moment, paragraphs
-from backend.curation.admin.word_diff import word_diff
+from backend.curation.differences import text_differences
 from backend.curation.inbox_selectors import inbox_counts, inbox_list, inbox_next, inbox_search
 from backend.curation.models import FeedbackItem
 from backend.curation.models.inbox import MAX_NOTE
@@ -199,7 +199,7 @@ class FeedbackItemAdmin(RoleAdmin):
             "handled": moment(item.handled_at) if item.handled_at else "",
             "earlier": [(question, answer) for question, answer in item.history],
             "sources": paragraphs([source_line(source) for source in item.sources]),
-            "parts": word_diff(item.answer, item.correction) if item.correction else None,
+            "parts": text_differences(item.answer, item.correction) if item.correction else None,
             "record_url": record_url,
             "is_open": item.state == State.OPEN,
             "max_note": MAX_NOTE,

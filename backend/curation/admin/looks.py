@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
+    from backend.curation.differences import Piece
+
 # Names of Material Symbols, which Unfold brings along; the colours stand in loredesk-admin.css.
 ICONS: "Final[Mapping[str, str]]" = {
     Record.Status.DRAFT: "edit_note",
@@ -71,6 +73,23 @@ def moment(at: "datetime") -> "SafeString":
 
 def paragraphs(texts: list[str]) -> "SafeString":
     return format_html_join("", '<p class="ld-paragraph">{}</p>', ((text,) for text in texts))
+
+
+def pieces_shown(pieces: "list[Piece]", around: int = 24, longest: int = 240) -> "SafeString":
+    """A difference in a few lines: what stayed the same is shown only around the changes."""
+    shown = []
+    for number, piece in enumerate(pieces):
+        text = piece.text
+        if piece.kind == "same":
+            before = text[:around] if number else ""
+            after = text[-around:] if number < len(pieces) - 1 else ""
+            whole = len(text) <= len(before) + len(after)
+            shown.append(format_html("{}", text if whole else f"{before}…{after}"))
+        else:
+            text = text if len(text) <= longest else text[:longest].rstrip() + "…"
+            form = "<ins>{}</ins>" if piece.kind == "added" else "<del>{}</del>"
+            shown.append(format_html(form, text))
+    return format_html_join("", "{}", ((part,) for part in shown))
 
 
 def excerpt(text: str, characters: int = 160) -> str:

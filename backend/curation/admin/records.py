@@ -11,8 +11,12 @@ from backend.accounts.roles import Action
 from backend.curation import services
 from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
+from backend.curation.admin.desk import RecordDesk
 from backend.curation.admin.forms import RecordForm
+from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
+from backend.curation.admin.saved_filters import chips
+from backend.curation.admin.written_by import WrittenByFilter
 from backend.curation.models import Record
 from backend.curation.selectors import (
     curation_state,
@@ -52,7 +56,7 @@ class TagFilter(admin.SimpleListFilter):
 
 
 @admin.register(Record)
-class RecordAdmin(RecordActions):
+class RecordAdmin(RecordDesk, RecordActions):
     view_action = Action.RECORDS_READ
     write_action = Action.RECORDS_WRITE
 
@@ -61,12 +65,15 @@ class RecordAdmin(RecordActions):
     warn_unsaved_form = True
     list_display = ("question", "status_shown", "language", "tags_shown", "author", "changed")
     list_display_links = ("question",)
-    list_filter = ("status", "language", "golden", TagFilter)
+    list_filter = ("status", "language", "golden", TagFilter, WrittenByFilter)
     list_filter_submit = True
+    show_full_result_count = False  # the tabs say how many there are
+    paginator = RowsLast
     search_fields = ("instruction",)  # shows the box; record_search does the search
     search_help_text = gettext_lazy("Question, answer or tag")
     list_before_template = "admin/curation/record/before_list.html"
     change_form_before_template = "admin/curation/record/before_form.html"
+    change_form_outer_after_template = "admin/curation/record/beside_form.html"
     fieldsets = (
         (None, {"fields": ("instruction", "output", "phrasings")}),
         (
@@ -109,7 +116,11 @@ class RecordAdmin(RecordActions):
         self, request: "HttpRequest", extra_context: dict[str, Any] | None = None
     ) -> "HttpResponse":
         state = curation_state(user=acting_user(request))
-        shown = {"state": state, "status_tabs": self.status_tabs(request, state.by_status)}
+        shown = {
+            "state": state,
+            "status_tabs": self.status_tabs(request, state.by_status),
+            **chips(request),
+        }
         answer = super().changelist_view(request, {**(extra_context or {}), **shown})
         # Unfold's links know no filters, and an export is of what the list shows.
         for entry in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):

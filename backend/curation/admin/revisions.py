@@ -1,16 +1,17 @@
 """The history of a record: who changed what, and when."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, JSONField, Window
 from django.db.models.functions import Lag
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.curation.admin.looks import excerpt, moment
-from backend.curation.content import NAMES, content_from
+from backend.curation.admin.looks import moment, pieces_shown
+from backend.curation.content import content_from
+from backend.curation.differences import content_differences
 from backend.curation.models import Record, Revision
 
 if TYPE_CHECKING:
@@ -54,8 +55,17 @@ class RevisionInline(TabularInline):
     def has_view_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:  # noqa: ARG002
         return True  # whoever sees the record
 
-    def revision(self, revision: Revision) -> int:
-        return revision.number
+    def revision(self, revision: Revision) -> "SafeString | int":
+        if revision.number == 1:
+            return 1
+        page = reverse("admin:curation_record_compare", args=[revision.record_id])
+        return format_html(
+            '<a href="{}?to={}" title="{}">{}</a>',
+            page,
+            revision.number,
+            _("Compare with the one before"),
+            revision.number,
+        )
 
     revision.short_description = gettext_lazy("revision")  # type: ignore[attr-defined]
 
@@ -69,28 +79,11 @@ class RevisionInline(TabularInline):
         if before is None:
             return _("written")
         # A revision that is older than a field lacks it.
-        then, now = (asdict(content_from(content)) for content in (before, revision.content))
-        changed = [name for name in NAMES if then[name] != now[name]]
+        differences = content_differences(content_from(before), content_from(revision.content))
         return format_html_join(
             "",
-            '<p class="ld-change"><b>{}</b> <del>{}</del> <ins>{}</ins></p>',
-            ((label(name), shown(then[name]), shown(now[name])) for name in changed),
+            '<p class="ld-change"><b>{}</b> {}</p>',
+            ((difference.label, pieces_shown(difference.pieces)) for difference in differences),
         )
 
     changes.short_description = gettext_lazy("what changed")  # type: ignore[attr-defined]
-
-
-def label(name: str) -> str:
-    return str(getattr(Record._meta.get_field(name), "verbose_name", name))
-
-
-def shown(value: Any) -> "SafeString | str":  # Any: a value of some field
-    match value:
-        case True:
-            return _("yes")
-        case False | "" | ():
-            return "–"
-        case tuple():
-            return excerpt(" · ".join(" → ".join(v) if isinstance(v, tuple) else v for v in value))
-        case _:
-            return excerpt(str(value), 240)

@@ -113,6 +113,8 @@ class Record(BaseModel):
         _("valid until"), null=True, blank=True, help_text=_("The last day on which it is true.")
     )
     revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
+    # The revision that was last approved, whatever has become of the record since.
+    approved_revision = models.PositiveIntegerField(null=True, editable=False)
     # ``content.wording_keys``: records that share one ask the same question.
     wording_keys = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     # ``ml.near.near_keys`` of its wordings: records that share one may ask nearly the same.
@@ -128,6 +130,10 @@ class Record(BaseModel):
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=["status", "-created_at"]),
+            # The list's orders, and the counts that stand above it.
+            models.Index(fields=["-created_at", "-id"], name="record_newest"),
+            models.Index(fields=["-updated_at", "-id"], name="record_changed"),
+            models.Index(fields=["status", "language", "golden"], name="record_counts"),
             GinIndex(fields=["tags"]),
             # Without a list of what is still to be indexed: an import looks up thousands of keys.
             GinIndex(fields=["wording_keys"], fastupdate=False),

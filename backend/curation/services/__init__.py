@@ -1,6 +1,8 @@
 """Writes of records and versions."""
 
+from backend.curation.services.bulk import BulkAction, BulkResult, records_bulk
 from backend.curation.services.exports import records_export
+from backend.curation.services.history import record_restore
 from backend.curation.services.imports import records_import
 from backend.curation.services.inbox import (
     feedback_report,
@@ -21,11 +23,18 @@ from backend.curation.services.review import (
     record_reject,
     record_reopen,
     record_submit,
-    records_move,
+    record_undecide,
+)
+from backend.curation.services.saved_filters import (
+    saved_filter_change,
+    saved_filter_create,
+    saved_filter_delete,
 )
 from backend.curation.services.versions import dataset_version_freeze
 
 __all__ = [
+    "BulkAction",
+    "BulkResult",
     "dataset_version_freeze",
     "feedback_report",
     "feedback_take_back",
@@ -38,10 +47,15 @@ __all__ = [
     "record_delete",
     "record_reject",
     "record_reopen",
+    "record_restore",
     "record_submit",
+    "record_undecide",
     "record_update",
+    "records_bulk",
     "records_export",
     "records_import",
     "records_insert",
-    "records_move",
+    "saved_filter_change",
+    "saved_filter_create",
+    "saved_filter_delete",
 ]

@@ -12,6 +12,7 @@ from backend.accounts.roles import Action, require
 from backend.common.audit import audit_write
 from backend.common.copying import copy_insert
 from backend.common.errors import Conflict
+from backend.curation.authorship import same_words
 from backend.curation.content import NAMES, columns, content_check, content_of
 from backend.curation.models import DatasetVersionItem, Record, Revision
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ml.formats import RecordFields
 
 Status = Record.Status
-# An edit leaves what is being reviewed in review; everything else becomes a draft.
+# New words leave what is being reviewed in review; everything else becomes a draft.
 AFTER_EDIT: Final = dict.fromkeys(Status, Status.DRAFT) | {Status.IN_REVIEW: Status.IN_REVIEW}
 
 
@@ -66,6 +67,7 @@ def records_insert(
             source_detail=detail,
             author=author,
             status=status,
+            approved_revision=1 if status == Status.APPROVED else None,
             # COPY keeps no order by itself, and people look for the file's.
             created_at=now + timedelta(microseconds=number),
         )
@@ -92,6 +94,8 @@ def record_update(
 ) -> Record:
     """Change the given fields; what is not given stays. Nothing changed is no revision.
 
+    Who changes only tags or golden leaves the status as it is: a reviewer decided on the words.
+
     Args:
         actor: who edits.
         record: as it was read.
@@ -112,12 +116,13 @@ def record_update(
     if after == before:
         return record
     number = record.revision + 1
+    kept = same_words(before, after)
     changed = Record.objects.filter(
         pk=record.pk, revision=record.revision, status=record.status
     ).update(
         **columns(after),
         revision=number,
-        status=AFTER_EDIT[Status(record.status)],
+        status=record.status if kept else AFTER_EDIT[Status(record.status)],
         updated_at=timezone.now(),
     )
     if not changed:

@@ -1,19 +1,19 @@
 """Submitting, approving, rejecting and archiving: each step is a compare-and-set."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require, require_other_eyes
 from backend.common.audit import audit_write
-from backend.common.errors import Conflict, DomainError, Invalid
-from backend.curation.models import Record, Revision
+from backend.common.errors import Conflict, Invalid
+from backend.curation.authorship import worded_by
+from backend.curation.models import Record
 from backend.curation.services.records import edited_meanwhile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Protocol
 
     from backend.accounts.models import User
@@ -53,6 +53,7 @@ def record_approve(*, actor: "User", record: Record, revision: int | None = None
         revision,
         reviewer_id=actor.pk,
         review_note="",
+        approved_revision=F("revision"),
     )
 
 
@@ -67,10 +68,6 @@ def record_reject(
         Conflict: it is not in review, or was changed meanwhile.
     """
     _require_decider(actor, record)
-    reason = reason.strip()
-    if len(reason) > MAX_NOTE or "\0" in reason:
-        sentence = _("The reason is longer than %(limit)s characters.") % {"limit": MAX_NOTE}
-        raise Invalid(sentence, reason=[sentence])
     return _move(
         actor,
         record,
@@ -78,7 +75,7 @@ def record_reject(
         "record.reject",
         revision,
         reviewer_id=actor.pk,
-        review_note=reason,
+        review_note=reason_check(reason),
     )
 
 
@@ -104,33 +101,78 @@ def record_reopen(*, actor: "User", record: Record) -> Record:
     return _move(actor, record, Status.DRAFT, "record.reopen")
 
 
-@dataclass
-class BulkResult:
-    """What became of many records: how many moved, and why the others did not."""
+@transaction.atomic
+def record_undecide(*, actor: "User", record: Record, revision: int | None = None) -> Record:
+    """Take one's own decision back: the record waits for review again.
 
-    done: int = 0
-    refused: dict[str, int] = field(default_factory=dict)  # sentence -> how many
+    Raises:
+        NotAllowed: not a reviewer.
+        Conflict: the present decision is not the person's own, or it was changed meanwhile.
+    """
+    require(actor, Action.RECORDS_APPROVE)
+    if record.status not in {Status.APPROVED, Status.REJECTED} or record.reviewer_id != actor.pk:
+        raise Conflict(_("There is no decision of yours to take back."), code="nothing_to_undo")
+    if record.status == Status.APPROVED:
+        record = _move(actor, record, Status.DRAFT, "record.reopen", revision)
+    return _move(
+        actor, record, Status.IN_REVIEW, "record.submit", revision, review_note="", reviewer_id=None
+    )
 
 
-def records_move(*, actor: "User", records: "Iterable[Record]", step: "Step") -> BulkResult:
-    """Apply one of the steps above to each record; one that refuses does not stop the others."""
-    result = BulkResult()
-    for record in records:
-        try:
-            step(actor=actor, record=record)
-        except DomainError as error:
-            result.refused[error.message] = result.refused.get(error.message, 0) + 1
-        else:
-            result.done += 1
-    return result
+def require_not_own(actor: "User", author_id: object, wording_author_id: object) -> None:
+    """Under ``FOUR_EYES``, nobody decides on a record they began or on words they put into it.
+
+    Raises:
+        NotAllowed: the person did.
+    """
+    require_other_eyes(actor, author_id)
+    require_other_eyes(actor, wording_author_id)
+
+
+def reason_check(reason: str) -> str:
+    """The reason as it is stored.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    reason = reason.strip()
+    if len(reason) > MAX_NOTE or "\0" in reason:
+        sentence = _("The reason is longer than %(limit)s characters.") % {"limit": MAX_NOTE}
+        raise Invalid(sentence, reason=[sentence])
+    return reason
+
+
+def wrong_status(now: str, then: Record.Status) -> Conflict:
+    """What somebody is told whose step the status does not allow."""
+    return Conflict(
+        _("This record is %(now)s and cannot become %(then)s.")
+        % {"now": Status(now).label, "then": then.label},
+        code="wrong_status",
+        status=now,
+    )
+
+
+def decided_meanwhile(record: Record) -> Conflict | None:
+    """What a reviewer is told who came second, with who was first; None where nobody decided."""
+    sentences = {
+        Status.APPROVED: _("%(who)s has approved this record meanwhile."),
+        Status.REJECTED: _("%(who)s has sent this record back meanwhile."),
+        Status.ARCHIVED: _("Somebody has archived this record meanwhile."),
+        Status.DRAFT: _("Somebody has made this record a draft again meanwhile."),
+    }
+    if record.status not in sentences:
+        return None
+    who = str(record.reviewer or _("Somebody"))
+    return Conflict(
+        sentences[Status(record.status)] % {"who": who},
+        code="decided_meanwhile",
+        status=record.status,
+    )
 
 
 def _require_decider(actor: "User", record: Record) -> None:
-    """A reviewer who wrote neither the record nor the form that it has now."""
     require(actor, Action.RECORDS_APPROVE)
-    require_other_eyes(actor, record.author_id)
-    wrote = Revision.objects.filter(record=record, number=record.revision)
-    require_other_eyes(actor, wrote.values_list("author_id", flat=True).first())
+    require_not_own(actor, record.author_id, worded_by([record.pk]).get(record.pk))
 
 
 @transaction.atomic
@@ -146,15 +188,12 @@ def _move(
         raise edited_meanwhile(record)
     before = record.status
     if to not in Record.transitions[before]:
-        raise Conflict(
-            _("This record is %(now)s and cannot become %(then)s.")
-            % {"now": record.get_status_display(), "then": to.label},
-            code="wrong_status",
-            status=before,
-        )
+        raise wrong_status(before, to)
     unchanged = Record.objects.filter(revision=record.revision)
     if not unchanged.transition(record.pk, before, to, **changes):
-        raise edited_meanwhile(record)
+        now = Record.objects.select_related("reviewer").filter(pk=record.pk).first()
+        moved = decided_meanwhile(now) if now and now.status != before else None
+        raise moved or edited_meanwhile(record)
     audit_write(
         actor=actor,
         action=action,

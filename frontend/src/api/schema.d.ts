@@ -229,6 +229,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["feedback_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["feedback_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Answers the item; its ``record`` is the draft. */
+        post: operations["feedback_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/handle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["feedback_handle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/{item_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["feedback_reopen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feedback/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What became of one's own, whatever one's role. */
+        get: operations["feedback_mine_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/messages/{message_id}": {
         parameters: {
             query?: never;
@@ -240,6 +338,25 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{message_id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description One's word on an answer of one's own conversation; only the latest counts. */
+        put: operations["messages_feedback_replace"];
+        /** @description What is not sent stays as it was sent before. */
+        post: operations["messages_feedback"];
+        /** @description One's word on an answer of one's own conversation; only the latest counts. */
+        delete: operations["messages_feedback_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -309,6 +426,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{record_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{record_id}/reject": {
         parameters: {
             query?: never;
@@ -319,6 +452,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["records_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -341,6 +490,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{record_id}/revisions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_revisions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{record_id}/submit": {
         parameters: {
             query?: never;
@@ -351,6 +532,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["records_submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_bulk"];
         delete?: never;
         options?: never;
         head?: never;
@@ -387,6 +584,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_similar_to_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved-filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["saved_filters_list"];
+        put?: never;
+        post: operations["saved_filters_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved-filters/{filter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["saved_filters_delete"];
+        options?: never;
+        head?: never;
+        patch: operations["saved_filters_update"];
         trace?: never;
     };
     "/api/v1/session": {
@@ -585,12 +830,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * @description * `promote` - promoted
-         *     * `rollback` - rolled back
-         * @enum {string}
-         */
-        ActionEnum: "promote" | "rollback";
         AdapterName: {
             /** Format: uuid */
             id: string;
@@ -648,6 +887,42 @@ export interface components {
         };
         /** @enum {unknown} */
         BlankEnum: "";
+        /**
+         * @description * `approve` - Approve
+         *     * `reject` - Reject
+         *     * `submit` - Submit for review
+         *     * `archive` - Archive
+         *     * `tag` - Add tags
+         *     * `untag` - Remove tags
+         *     * `golden` - Mark golden
+         *     * `ungolden` - No longer golden
+         * @enum {string}
+         */
+        BulkInputActionEnum: "approve" | "reject" | "submit" | "archive" | "tag" | "untag" | "golden" | "ungolden";
+        BulkInputRequest: {
+            action: components["schemas"]["BulkInputActionEnum"];
+            ids?: string[];
+            /** @description Instead of ids: the parameters of the list; {} means all records. */
+            filter?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Of a rejection.
+             * @default
+             */
+            reason: string;
+            /** @description To add or remove. */
+            tags?: string[];
+        };
+        BulkOutput: {
+            changed: number;
+            unchanged: components["schemas"]["BulkRefusal"][];
+        };
+        BulkRefusal: {
+            code: string;
+            reason: string;
+            records: number;
+        };
         /** @description ``assistant`` and ``current_message`` are ids. */
         ConversationOutput: {
             /** Format: uuid */
@@ -708,7 +983,7 @@ export interface components {
             by: components["schemas"]["DeployedBy"] | null;
             /** Format: date-time */
             at: string;
-            action: components["schemas"]["ActionEnum"];
+            action: components["schemas"]["DeploymentOutputActionEnum"];
             override_reason?: string;
             /**
              * @description Whether the server makes the prompt that we make.
@@ -720,9 +995,118 @@ export interface components {
             proof: components["schemas"]["ProofEnum"];
             readonly proof_note: string;
         };
+        /**
+         * @description * `promote` - promoted
+         *     * `rollback` - rolled back
+         * @enum {string}
+         */
+        DeploymentOutputActionEnum: "promote" | "rollback";
+        DiffOutput: {
+            fields_changed: components["schemas"]["FieldDifferenceOutput"][];
+        };
         DroppedExample: {
             id: string;
             reason: string;
+        };
+        FeedbackAssistant: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Short name */
+            slug: string;
+            name: string;
+        };
+        FeedbackDraftInputRequest: {
+            /** @description The revision you saw; answers 409 where its reporter has changed it since. */
+            revision?: number | null;
+            /** @description Fields of the record that shall say otherwise. */
+            content?: components["schemas"]["PatchedRecordChangeRequest"];
+        };
+        FeedbackHandleInputRequest: {
+            /** @description The revision you saw; answers 409 where its reporter has changed it since. */
+            revision?: number | null;
+            /** @description What became of it, in words to the reporter. */
+            note?: string;
+        };
+        /** @description Describes what may be sent; the service checks it. */
+        FeedbackInputRequest: {
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** @description What would have been right. */
+            correction?: string;
+            /** @description Send the earlier turns of the conversation along. Without it curators see the question and the answer alone. */
+            with_history?: boolean;
+        };
+        /**
+         * @description * `waiting` - waits for a curator
+         *     * `draft` - became a record, being written
+         *     * `in_review` - became a record, in review
+         *     * `approved` - approved: part of the next training
+         *     * `rejected` - the record was sent back to be corrected
+         *     * `archived` - the record was taken out of use
+         *     * `deleted` - the record was deleted
+         *     * `handled` - handled
+         * @enum {string}
+         */
+        FeedbackOutcome: "waiting" | "draft" | "in_review" | "approved" | "rejected" | "archived" | "deleted" | "handled";
+        /** @description What curators see of it. */
+        FeedbackOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            message: string;
+            question: string;
+            /** Answer given */
+            answer?: string;
+            history: string[][];
+            assistant: components["schemas"]["FeedbackAssistant"] | null;
+            /** Assistant */
+            assistant_name?: string;
+            adapter: string;
+            sources: unknown[];
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** Suggested answer */
+            correction?: string;
+            readonly revision: number;
+            reporter: components["schemas"]["Person"] | null;
+            state?: components["schemas"]["FeedbackState"];
+            outcome: components["schemas"]["FeedbackOutcome"];
+            /** Note to the reporter */
+            note?: string;
+            handled_by: components["schemas"]["Person"] | null;
+            /** Format: date-time */
+            handled_at?: string | null;
+            /** Format: uuid */
+            record: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Changed
+             * Format: date-time
+             */
+            readonly updated_at: string;
+        };
+        /**
+         * @description * `up` - helpful
+         *     * `down` - not right
+         * @enum {string}
+         */
+        FeedbackRating: "up" | "down";
+        /**
+         * @description * `open` - open
+         *     * `drafted` - made a record
+         *     * `handled` - handled
+         * @enum {string}
+         */
+        FeedbackState: "open" | "drafted" | "handled";
+        FieldDifferenceOutput: {
+            field: string;
+            before: string;
+            after: string;
+            pieces: components["schemas"]["PieceOutput"][];
         };
         FreezeInputRequest: {
             /**
@@ -754,19 +1138,17 @@ export interface components {
         };
         ImportRowOutput: {
             row: number;
-            outcome: components["schemas"]["OutcomeEnum"];
+            outcome: components["schemas"]["ImportRowOutputOutcomeEnum"];
             reason: string;
         };
         /**
-         * @description * `loss` - Loss
-         *     * `eval_loss` - Eval Loss
-         *     * `learning_rate` - Learning Rate
-         *     * `grad_norm` - Grad Norm
-         *     * `tokens_per_second` - Tokens Per Second
-         *     * `memory_bytes` - Memory Bytes
+         * @description * `new` - new
+         *     * `duplicate` - duplicate
+         *     * `conflict` - conflict
+         *     * `invalid` - invalid
          * @enum {string}
          */
-        KindEnum: "loss" | "eval_loss" | "learning_rate" | "grad_norm" | "tokens_per_second" | "memory_bytes";
+        ImportRowOutputOutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
         MessageAdapter: {
             /** Format: uuid */
             id: string;
@@ -798,9 +1180,7 @@ export interface components {
             } | null;
             finish_reason?: string;
             error: components["schemas"]["MessageError"] | null;
-            readonly feedback: {
-                [key: string]: unknown;
-            } | null;
+            readonly feedback: components["schemas"]["OwnFeedbackOutput"] | null;
             /**
              * Created
              * Format: date-time
@@ -819,10 +1199,20 @@ export interface components {
         MessageState: "queued" | "streaming" | "finished" | "stopped" | "failed" | "interrupted";
         MetricOutput: {
             step: number;
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["MetricOutputKindEnum"];
             /** Format: double */
             value: number;
         };
+        /**
+         * @description * `loss` - Loss
+         *     * `eval_loss` - Eval Loss
+         *     * `learning_rate` - Learning Rate
+         *     * `grad_norm` - Grad Norm
+         *     * `tokens_per_second` - Tokens Per Second
+         *     * `memory_bytes` - Memory Bytes
+         * @enum {string}
+         */
+        MetricOutputKindEnum: "loss" | "eval_loss" | "learning_rate" | "grad_norm" | "tokens_per_second" | "memory_bytes";
         NamedRow: {
             /** Format: uuid */
             id: string;
@@ -834,14 +1224,53 @@ export interface components {
          * @enum {string}
          */
         OriginEnum: "page" | "api";
-        /**
-         * @description * `new` - new
-         *     * `duplicate` - duplicate
-         *     * `conflict` - conflict
-         *     * `invalid` - invalid
-         * @enum {string}
-         */
-        OutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
+        /** @description What its reporter sees of it. */
+        OwnFeedbackOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            message: string;
+            question: string;
+            /** Answer given */
+            answer?: string;
+            assistant: components["schemas"]["FeedbackAssistant"] | null;
+            /** Assistant */
+            assistant_name?: string;
+            rating: components["schemas"]["FeedbackRating"];
+            comment?: string;
+            /** Suggested answer */
+            correction?: string;
+            /** @description Whether the earlier turns of the conversation were sent along. */
+            readonly with_history: boolean;
+            state?: components["schemas"]["FeedbackState"];
+            /**
+             * @description What became of it, by the record's status now.
+             *
+             *     * `waiting` - waits for a curator
+             *     * `draft` - became a record, being written
+             *     * `in_review` - became a record, in review
+             *     * `approved` - approved: part of the next training
+             *     * `rejected` - the record was sent back to be corrected
+             *     * `archived` - the record was taken out of use
+             *     * `deleted` - the record was deleted
+             *     * `handled` - handled
+             */
+            outcome: components["schemas"]["FeedbackOutcome"];
+            /** @description What became of it, in a curator's words. */
+            readonly note: string;
+            /** Format: date-time */
+            handled_at?: string | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Changed
+             * Format: date-time
+             */
+            readonly updated_at: string;
+        };
         PaginatedConversationOutputList: {
             results: components["schemas"]["ConversationOutput"][];
             /** Format: uri */
@@ -908,6 +1337,10 @@ export interface components {
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number;
         };
+        PatchedSavedFilterChangeRequest: {
+            name?: string;
+            shared?: boolean;
+        };
         Person: {
             /** Format: uuid */
             id: string;
@@ -932,6 +1365,17 @@ export interface components {
             readonly roles: string[];
             readonly may: string[];
         };
+        PieceOutput: {
+            kind: components["schemas"]["PieceOutputKindEnum"];
+            text: string;
+        };
+        /**
+         * @description * `same` - same
+         *     * `removed` - removed
+         *     * `added` - added
+         * @enum {string}
+         */
+        PieceOutputKindEnum: "same" | "removed" | "added";
         PromoteInputRequest: {
             /** @description Id or slug. */
             assistant: string;
@@ -1076,6 +1520,12 @@ export interface components {
             revision?: number | null;
             reason?: string;
         };
+        RestoreInputRequest: {
+            /** @description Whose content comes back. */
+            revision: number;
+            /** @description The newest revision you saw; answers 409 where there is a newer one. */
+            seen?: number | null;
+        };
         RevisionInputRequest: {
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number | null;
@@ -1123,6 +1573,28 @@ export interface components {
             id: string;
             number: number;
         };
+        SavedFilterInputRequest: {
+            name: string;
+            /** @description As in the address of the list. */
+            query: string;
+            /** @default false */
+            shared: boolean;
+        };
+        SavedFilterOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            /** Filter */
+            query: string;
+            /** @description Everybody who works with records sees it. */
+            shared?: boolean;
+            owner: components["schemas"]["Person"];
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+        };
         SessionOutput: {
             user: components["schemas"]["PersonOutput"] | null;
             four_eyes: boolean;
@@ -1150,6 +1622,26 @@ export interface components {
         SignInInputRequest: {
             username: string;
             password: string;
+        };
+        SimilarList: {
+            results: components["schemas"]["SimilarOutput"][];
+        };
+        SimilarOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Question */
+            instruction: string;
+            /** Answer */
+            output: string;
+            status?: components["schemas"]["RecordStatus"];
+            language: components["schemas"]["RecordLanguage"];
+            /** @description Kept out of training; asked in every evaluation. */
+            golden?: boolean;
+            /**
+             * Format: double
+             * @description How near the questions are, 0.75 to 1; null: found by words.
+             */
+            near: number | null;
         };
         /**
          * @description * `written` - written here
@@ -1756,6 +2248,138 @@ export interface operations {
             };
         };
     };
+    feedback_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FeedbackDraftInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackDraftInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_handle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FeedbackHandleInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackHandleInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_reopen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackOutput"];
+                };
+            };
+        };
+    };
+    feedback_mine_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
     messages_get: {
         parameters: {
             query?: never;
@@ -1774,6 +2398,94 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MessageOutput"];
                 };
+            };
+        };
+    };
+    messages_feedback_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
+    messages_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackInputRequest"];
+                "multipart/form-data": components["schemas"]["FeedbackInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
+    messages_feedback_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -1960,6 +2672,32 @@ export interface operations {
             };
         };
     };
+    records_diff: {
+        parameters: {
+            query: {
+                /** @description The number of a revision. */
+                from: number;
+                /** @description The number of a revision. */
+                to: number;
+            };
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffOutput"];
+                };
+            };
+        };
+    };
     records_reject: {
         parameters: {
             query?: never;
@@ -1973,6 +2711,32 @@ export interface operations {
             content: {
                 "application/json": components["schemas"]["RejectInputRequest"];
                 "multipart/form-data": components["schemas"]["RejectInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
+    records_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreInputRequest"];
+                "multipart/form-data": components["schemas"]["RestoreInputRequest"];
             };
         };
         responses: {
@@ -2007,6 +2771,49 @@ export interface operations {
             };
         };
     };
+    records_revisions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionOutput"];
+                };
+            };
+        };
+    };
+    records_similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
+                };
+            };
+        };
+    };
     records_submit: {
         parameters: {
             query?: never;
@@ -2029,6 +2836,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
+    records_bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkInputRequest"];
+                "multipart/form-data": components["schemas"]["BulkInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutput"];
                 };
             };
         };
@@ -2076,6 +2907,117 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportOutput"];
+                };
+            };
+        };
+    };
+    records_similar_to_text: {
+        parameters: {
+            query: {
+                /** @description A question. */
+                text: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
+                };
+            };
+        };
+    };
+    saved_filters_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilterOutput"][];
+                };
+            };
+        };
+    };
+    saved_filters_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedFilterInputRequest"];
+                "multipart/form-data": components["schemas"]["SavedFilterInputRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilterOutput"];
+                };
+            };
+        };
+    };
+    saved_filters_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                filter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    saved_filters_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                filter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedSavedFilterChangeRequest"];
+                "multipart/form-data": components["schemas"]["PatchedSavedFilterChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilterOutput"];
                 };
             };
         };

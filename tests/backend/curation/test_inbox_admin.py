@@ -16,7 +16,6 @@ from pytest_django import DjangoAssertNumQueries
 
 from backend.accounts.models import User
 from backend.assistants.models import Assistant
-from backend.curation.admin.word_diff import Part, word_diff
 from backend.curation.models import FeedbackItem, Record
 from backend.curation.services import feedback_report, inbox_item_draft, inbox_item_handle
 from backend.curation.services.inbox import Reported
@@ -268,20 +267,3 @@ def test_hostile_texts_are_shown_inert(pages: Pages, curator: User, employee: Us
     assert "<img src=x" not in page
     listed = text_of(client.get(LIST))
     assert "<script>alert" not in listed
-
-
-def test_the_difference_is_by_words_and_by_chinese_characters() -> None:
-    assert word_diff("After 10 days.", "After 13 days.") == [
-        Part("same", "After "),
-        Part("gone", "10"),
-        Part("new", "13"),
-        Part("same", " days."),
-    ]
-    parts = word_diff("每年有十天假", "每年有十三天假") or []
-    assert [part for part in parts if part.kind != "same"] == [Part("new", "三")]
-    for before, after in (("a b c", "c b a"), ("\n<b>", "<b>\r\n")):
-        parts = word_diff(before, after) or []
-        assert "".join(part.text for part in parts if part.kind != "new") == before
-        assert "".join(part.text for part in parts if part.kind != "gone") == after
-    assert word_diff("", "a") is None
-    assert word_diff("字" * 4000, "字") is None

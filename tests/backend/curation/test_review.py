@@ -19,7 +19,6 @@ from backend.curation.services import (
     record_reopen,
     record_submit,
     record_update,
-    records_move,
 )
 from tests.backend.conftest import Api
 
@@ -162,21 +161,6 @@ def test_approving_what_one_has_not_seen_is_a_conflict(
 def test_archived_records_come_back_as_drafts(curator: User, record: Record) -> None:
     record_archive(actor=curator, record=record)
     assert record_reopen(actor=curator, record=record).status == "draft"
-
-
-def test_in_bulk_one_refusal_does_not_stop_the_others(
-    curator: User, reviewer: User, record: Record
-) -> None:
-    own = record_create(actor=reviewer, content=QUESTION)
-    result = records_move(
-        actor=reviewer, records=Record.objects.order_by("created_at"), step=record_approve
-    )
-    assert result.done == 1
-    assert list(result.refused.values()) == [1]
-    assert set(Record.objects.values_list("pk", "status")) == {
-        (record.pk, "approved"),
-        (own.pk, "draft"),
-    }
 
 
 @pytest.mark.django_db(transaction=True)

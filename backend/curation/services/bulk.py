@@ -1,0 +1,238 @@
+"""One step for many records, a thousand at a time, in a handful of statements."""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connection, transaction
+from django.db.models import F, TextChoices
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.accounts.roles import Action, require
+from backend.common.audit import audit_write_all
+from backend.common.copying import copy_insert
+from backend.common.errors import DomainError, Invalid
+from backend.common.words import search_vector
+from backend.curation.authorship import worded_by
+from backend.curation.content import SENTENCES, content_check, content_of, searched
+from backend.curation.models import Record, Revision
+from backend.curation.services.review import reason_check, require_not_own, wrong_status
+from ml.formats.rows import MAX_ENTRIES
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from django.db.models import QuerySet
+
+    from backend.accounts.models import User
+    from ml.formats import RecordFields
+
+Status = Record.Status
+CHUNK: Final = 1000
+# All that an edit of tags or golden changes; the words and their keys stay.
+SORT: Final = """
+    UPDATE curation_record AS record
+    SET tags = ARRAY(SELECT jsonb_array_elements_text(sorted.tags)), golden = sorted.golden,
+        search = sorted.search::tsvector, revision = record.revision + 1, updated_at = %s
+    FROM unnest(%s::uuid[], %s::jsonb[], %s::boolean[], %s::text[])
+        AS sorted(id, tags, golden, search)
+    WHERE record.id = sorted.id
+"""
+
+
+class BulkAction(TextChoices):
+    APPROVE = "approve", gettext_lazy("Approve")
+    REJECT = "reject", gettext_lazy("Reject")
+    SUBMIT = "submit", gettext_lazy("Submit for review")
+    ARCHIVE = "archive", gettext_lazy("Archive")
+    TAG = "tag", gettext_lazy("Add tags")
+    UNTAG = "untag", gettext_lazy("Remove tags")
+    GOLDEN = "golden", gettext_lazy("Mark golden")
+    UNGOLDEN = "ungolden", gettext_lazy("No longer golden")
+
+
+DECISIONS: Final = frozenset({BulkAction.APPROVE, BulkAction.REJECT})
+MOVES: "Final[Mapping[BulkAction, Record.Status]]" = {
+    BulkAction.APPROVE: Status.APPROVED,
+    BulkAction.REJECT: Status.REJECTED,
+    BulkAction.SUBMIT: Status.IN_REVIEW,
+    BulkAction.ARCHIVE: Status.ARCHIVED,
+}
+
+
+@dataclass
+class BulkResult:
+    """What became of many records: how many changed, and why the others did not."""
+
+    done: int = 0
+    seen: int = 0  # how many there were
+    refused: dict[str, int] = field(default_factory=dict)  # sentence -> how many
+    codes: dict[str, str] = field(default_factory=dict)  # sentence -> machine code
+
+    def refuse(self, code: str, sentence: str, number: int = 1) -> None:
+        self.refused[sentence] = self.refused.get(sentence, 0) + number
+        self.codes[sentence] = code
+
+
+def right_for(action: BulkAction) -> Action:
+    """What somebody must be allowed to do for it."""
+    return Action.RECORDS_APPROVE if action in DECISIONS else Action.RECORDS_WRITE
+
+
+def records_bulk(
+    *,
+    actor: "User",
+    records: "QuerySet[Record]",
+    action: BulkAction,
+    reason: str = "",
+    tags: "Sequence[str]" = (),
+) -> BulkResult:
+    """Take one step with each of the records; one that cannot take it does not stop the others.
+
+    Each thousand is a transaction of its own: who comes second finds what the first has left, and
+    whatever fails later leaves what was done before. A decision is written into the audit trail of
+    each record; tags and golden make a revision of each, and leave its status.
+
+    Args:
+        actor: who decides, and the author of the revisions.
+        records: which ones, in any order.
+        action: what becomes of them.
+        reason: of a rejection, the same for all.
+        tags: to add or to remove.
+
+    Raises:
+        NotAllowed: the person's role does not allow it.
+        Invalid: the reason is too long, or the tags are none or cannot be stored.
+    """
+    require(actor, right_for(action))
+    note = reason_check(reason) if action is BulkAction.REJECT else ""
+    named = _tags_check(tags) if action in {BulkAction.TAG, BulkAction.UNTAG} else ()
+    result = BulkResult()
+    for ids in _chunks(records.order_by("pk").values_list("pk", flat=True)):
+        result.seen += len(ids)
+        with transaction.atomic():
+            if action in MOVES:
+                _move(actor, ids, action, note, result)
+            else:
+                _sort(actor, ids, action, named, result)
+    return result
+
+
+def _chunks(ids: "QuerySet[Record, uuid.UUID]") -> "Iterator[list[uuid.UUID]]":
+    # All ids first: what a step changes may no longer match the filter that found it.
+    rest = iter(list(ids))
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _move(
+    actor: "User", ids: "list[uuid.UUID]", action: BulkAction, note: str, result: BulkResult
+) -> None:
+    to = MOVES[action]
+    rows = _locked(ids).only("pk", "status", "revision", "author")
+    worded = worded_by(ids) if action in DECISIONS else {}
+    moving: dict[str, list[Record]] = defaultdict(list)
+    for record in rows:
+        try:
+            if action in DECISIONS:
+                require_not_own(actor, record.author_id, worded.get(record.pk))
+            if to not in Record.transitions[record.status]:
+                raise wrong_status(record.status, to)
+        except DomainError as error:
+            result.refuse(error.code, error.message)
+        else:
+            moving[record.status].append(record)
+    for before, group in moving.items():
+        chosen = Record.objects.filter(pk__in=[record.pk for record in group])
+        result.done += chosen.transition_all(before, to, **_changes(actor, action, note))
+        audit_write_all(
+            actor=actor,
+            action=f"record.{action.value}",
+            entities=(
+                (record, {"revision": record.revision, "from": before, "to": to.value})
+                for record in group
+            ),
+        )
+
+
+def _changes(actor: "User", action: BulkAction, note: str) -> dict[str, Any]:  # Any: of columns
+    match action:
+        case BulkAction.APPROVE:
+            approved = {"approved_revision": F("revision")}
+            return {"reviewer_id": actor.pk, "review_note": "", **approved}
+        case BulkAction.REJECT:
+            return {"reviewer_id": actor.pk, "review_note": note}
+        case BulkAction.SUBMIT:
+            return {"review_note": ""}
+        case _:
+            return {}
+
+
+def _sort(
+    actor: "User",
+    ids: "list[uuid.UUID]",
+    action: BulkAction,
+    tags: tuple[str, ...],
+    result: BulkResult,
+) -> None:
+    changed: list[tuple[Record, RecordFields]] = []
+    for record in _locked(ids).defer("search", "near_keys", "wording_keys"):
+        before = content_of(record)
+        after = _sorted(before, action, tags)
+        if after == before:
+            result.refuse("unchanged", _("It was so already."))
+        elif len(after.tags) > MAX_ENTRIES:
+            sentence = SENTENCES["too_many"] % {"field": "tags", "limit": MAX_ENTRIES}
+            result.refuse("too_many", str(sentence))
+        else:
+            changed.append((record, after))
+    if not changed:
+        return
+    with connection.cursor() as cursor:
+        columns = zip(
+            *(
+                (record.pk, _json(after.tags), after.golden, search_vector(searched(after)))
+                for record, after in changed
+            ),
+            strict=True,
+        )
+        cursor.execute(SORT, [timezone.now(), *map(list, columns)])
+    result.done += copy_insert(
+        Revision,
+        (
+            Revision(record=record, number=record.revision + 1, content=asdict(after), author=actor)
+            for record, after in changed
+        ),
+    )
+
+
+def _sorted(content: "RecordFields", action: BulkAction, tags: tuple[str, ...]) -> "RecordFields":
+    match action:
+        case BulkAction.TAG:
+            return replace(content, tags=tuple(dict.fromkeys((*content.tags, *tags))))
+        case BulkAction.UNTAG:
+            return replace(content, tags=tuple(tag for tag in content.tags if tag not in tags))
+        case _:
+            return replace(content, golden=action is BulkAction.GOLDEN)
+
+
+def _locked(ids: "list[uuid.UUID]") -> "QuerySet[Record]":
+    """The rows as they stand until the transaction ends, in one order: no two wait in a ring."""
+    return Record.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+
+
+def _tags_check(tags: "Sequence[str]") -> tuple[str, ...]:
+    checked = content_check({"instruction": "-", "output": "-", "tags": list(tags)}).tags
+    if not checked:
+        sentence = _("Name at least one tag.")
+        raise Invalid(sentence, tags=[sentence])
+    return checked
+
+
+def _json(tags: tuple[str, ...]) -> str:
+    return json.dumps(list(tags))
