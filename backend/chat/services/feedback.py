@@ -82,14 +82,14 @@ def reply_unrate(*, user: "User", message_id: "uuid.UUID | str") -> None:
 
 
 def _reported(reply: Message, *, with_history: bool) -> Reported:
-    *earlier, question = branch(leaf_id=reply.parent_id) or [None]
+    said = branch(leaf_id=reply.parent_id)
     return Reported(
-        question="" if question is None else question.text,
+        question=said[-1].text if said else "",
         answer=reply.text,
         assistant=reply.conversation.assistant,
         adapter_name="" if reply.adapter is None else reply.adapter.name,
         sources=reply.sources,
-        history=_turns(earlier) if with_history else [],
+        history=_turns(said[:-1]) if with_history else [],
     )
 
 

@@ -241,16 +241,15 @@ def _decide(
 
 def _text(name: str, value: str, limit: int) -> str:
     value = value.strip().replace("\r\n", "\n").replace("\r", "\n")
+    problem = ""
     if len(value) > limit:
-        problem = _("“%(field)s” is longer than %(limit)s characters.") % {
-            "field": name,
-            "limit": limit,
-        }
-        raise Invalid(problem, **{name: [problem]})
-    if "\0" in value:
-        problem = _("“%(field)s” holds a NUL character.") % {"field": name}
-        raise Invalid(problem, **{name: [problem]})
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        problem = _("“%(field)s” holds half of a character (a lone surrogate).") % {"field": name}
-        raise Invalid(problem, **{name: [problem]})
+        problem = _("“%(field)s” is longer than %(limit)s characters.")
+    elif "\0" in value:
+        problem = _("“%(field)s” holds a NUL character.")
+    elif any("\ud800" <= character <= "\udfff" for character in value):
+        problem = _("“%(field)s” holds half of a character (a lone surrogate).")
+    if problem:
+        sentence = problem % {"field": name, "limit": limit}
+        details: dict[str, Any] = {name: [sentence]}  # Any: as DomainError takes them
+        raise Invalid(sentence, **details)
     return value

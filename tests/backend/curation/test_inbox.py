@@ -181,7 +181,7 @@ def test_a_later_curator_is_told_who_was_faster(
     inbox_item_handle(actor=curator, item=item, note="Corrected in the handbook.")
     for step in (inbox_item_draft, inbox_item_handle):
         with pytest.raises(Conflict) as refused:
-            step(actor=reviewer, item=late)  # type: ignore[operator]
+            step(actor=reviewer, item=late)
         assert "王芳" in refused.value.message
         assert refused.value.details == {"state": "handled", "by": "王芳"}
     assert not Record.objects.exists()
@@ -310,7 +310,7 @@ def test_only_who_writes_records_works_the_inbox(
     if not allowed:
         for refused in (inbox_item_draft, inbox_item_handle, inbox_item_reopen):
             with pytest.raises(NotAllowed):
-                refused(actor=user, item=item)  # type: ignore[operator]
+                refused(actor=user, item=item)
         with pytest.raises(NotAllowed):
             inbox_counts(user=user)
 
