@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
         "RecordStatus": "backend.curation.models.Record.Status",
         "RunState": "backend.training.models.TrainingRun.State",
         "MessageState": "backend.chat.models.Message.State",
+        "TaskState": "backend.common.models.Job.State",
     },
 }
 
