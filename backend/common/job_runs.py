@@ -36,7 +36,7 @@ FAULT: Final = gettext_noop(
 State = Job.State
 
 
-class Stopped(Exception):  # noqa: N818  # no error: it was asked for
+class Stopped(Exception):  # no error: it was asked for
     """The work has to stop: somebody cancelled it, or it was given up or taken over."""
 
 

@@ -57,7 +57,7 @@ class Kind:
 
     run: "Callable[[Job, Progress], Json]"
     present: "Callable[[Json], Json]" = dict
-    ended: "Callable[[Job], None]" = lambda job: None  # noqa: E731, ARG005
+    ended: "Callable[[Job], None]" = lambda job: None  # noqa: ARG005
 
 
 # Filled by the apps as they load.
