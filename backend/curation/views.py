@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -217,11 +217,10 @@ class RecordsExportView(GenericAPIView[Record]):
         parameters=[OpenApiParameter("format", str, enum=list(FORMATS), default="alpaca")],
         responses={(200, media_type): OpenApiTypes.BINARY for _end, media_type in FORMATS.values()},
     )
-    def get(self, request: "Request") -> HttpResponse:
-        data, name, media_type = services.records_export(
+    def get(self, request: "Request") -> StreamingHttpResponse:
+        export = services.records_export(
             actor=acting_user(request),
             records=self.filter_queryset(self.get_queryset()),
             format=request.query_params.get("format", "alpaca"),
         )
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(data, content_type=media_type, headers=disposition)
+        return export.response(request._request)

@@ -324,12 +324,12 @@ def test_exports_hold_the_chosen_or_what_the_filters_leave(
     assert "alpaca/?language__exact=zh" in text_of(client.get(f"{LIST}?language__exact=zh"))
 
     def questions(answer: Any) -> list[str]:
-        return [row["instruction"] for row in json.loads(answer.content)]
+        return [row["instruction"] for row in json.loads(answer.getvalue())]
 
     assert questions(act(client, "export_chosen", [record])) == ["年假有几天？"]
     assert questions(client.get(f"{LIST}alpaca/?language__exact=zh")) == ["年假有几天？"]
     assert questions(client.get(f"{LIST}alpaca/?q=other")) == ["Other?"]
-    lines = client.get(f"{LIST}jsonl/").content.decode().splitlines()
+    lines = client.get(f"{LIST}jsonl/").getvalue().decode().splitlines()
     assert len(lines) == 2
     assert client.get(f"{LIST}alpaca/?nonsense=1").status_code == 302
 
