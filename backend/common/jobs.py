@@ -78,16 +78,22 @@ def job_start(*, kind: str, owner: "AbstractBaseUser", params: "Mapping[str, Any
 
 
 def job_record(
-    *, kind: str, owner: "AbstractBaseUser", params: "Mapping[str, Any]", result: Json
+    *,
+    kind: str,
+    owner: "AbstractBaseUser",
+    params: "Mapping[str, Any]",
+    result: Json | None,
+    error: Json | None = None,
 ) -> Job:
-    """The row of work that was short enough to be done at once."""
+    """The row of work that was short enough to be done at once; with an error, in vain."""
     now = timezone.now()
     return Job.objects.create(
         kind=kind,
         owner_id=owner.pk,
         params=dict(params),
         result=result,
-        state=State.SUCCEEDED,
+        error=error,
+        state=State.SUCCEEDED if error is None else State.FAILED,
         language=translation.get_language() or "",
         started_at=now,
         ended_at=now,

@@ -1,6 +1,6 @@
 """Imports as long work: what is asked for, done by a worker, and shown of it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -153,7 +153,7 @@ def run(job: Job, progress: "Progress") -> Json:
         raise Invalid(_("The file is no longer here. Choose it again."), code="file_gone")
     options = reading_options(params["options"])
     try:
-        seen = inspect(path, filename=params["filename"], options=options)
+        seen = inspected(path, params["filename"], options)
         total = params.get("total") or _count(path, params["filename"], options, progress)
     except FormatError as error:
         raise invalid_file(sentence(error)) from error
@@ -169,7 +169,16 @@ def run(job: Job, progress: "Progress") -> Json:
         progress=progress,
         total=total,
     )
-    return result_json(result) | {"inspection": asdict(seen)}
+    return result_json(result) | {"inspection": seen}
+
+
+def inspected(path: "Path", filename: str, options: ReadingOptions) -> Json:
+    """What was recognised in a file, as JSON."""
+    try:
+        seen = inspect(path, filename=filename, options=options)
+    except FormatError as error:
+        raise invalid_file(sentence(error)) from error
+    return asdict(replace(seen, mapping=dict(seen.mapping)))
 
 
 def _count(path: "Path", filename: str, options: ReadingOptions, progress: "Progress") -> int:

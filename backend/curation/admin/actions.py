@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.forms import Form
-    from django.http import HttpRequest, StreamingHttpResponse
-    from django.http.response import HttpResponseBase
+    from django.http import HttpRequest
 
     from backend.curation.services.review import Step
 
