@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from backend.api import health, pages
+from backend.api import health, long_work, pages
 from backend.api.session import SessionView
 
 urlpatterns = [
@@ -12,6 +12,17 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("api/v1/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/v1/session", SessionView.as_view(), name="session"),
+    path("api/v1/tasks/<uuid:task_id>", long_work.TaskView.as_view(), name="task"),
+    path(
+        "api/v1/tasks/<uuid:task_id>/cancel",
+        long_work.TaskCancelView.as_view(),
+        name="task-cancel",
+    ),
+    path(
+        "api/v1/tasks/<uuid:task_id>/restart",
+        long_work.TaskRestartView.as_view(),
+        name="task-restart",
+    ),
     path("api/v1/", include("backend.curation.urls")),
     path("api/v1/", include("backend.training.urls")),
     path("api/v1/", include("backend.serving.urls")),

@@ -75,3 +75,66 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.entity_type} {self.entity_id}"
+
+
+class Job(BaseModel):
+    """One long piece of work, which a worker does. ``common.jobs`` is the way in.
+
+    What it writes and its end are one transaction, so that work that did not succeed left
+    nothing. ``kind`` names an entry of ``jobs.KINDS``, which gives the other JSON its meaning.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    state_field = "state"
+    transitions: ClassVar[dict[str, frozenset[str]]] = {
+        State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
+        State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+        State.FAILED: frozenset({State.QUEUED}),
+    }
+
+    kind = models.CharField(_("kind"), max_length=40)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        related_name="jobs",
+    )
+    params = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(default=dict, blank=True)  # {done, total} and what the kind adds
+    result = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)  # {code, message, details}
+    language = models.CharField(max_length=10, blank=True)  # of whoever asked: speaks in errors
+    cancel_requested = models.BooleanField(default=False)
+    attempt = models.PositiveIntegerField(default=0)  # a worker writes as its own attempt only
+    asked_at = models.DateTimeField(null=True)  # when a worker was last told
+    heartbeat_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = TransitionQuerySet["Job"].as_manager()
+
+    class Meta:
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=["owner", "kind", "-created_at"]),)
+        constraints = (
+            # Long work takes turns: the worker's other process is there for the timers.
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="running"), name="job_one_at_a_time"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in {self.State.SUCCEEDED, self.State.FAILED, self.State.CANCELLED}

@@ -192,7 +192,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         base_model=base_model(reader),
         model_hub=model_hub(reader),
         default_assistant=reader.text("DEFAULT_ASSISTANT", "abc"),
-        max_upload_mb=reader.integer("MAX_UPLOAD_MB", 20, low=1, high=10_000),
+        max_upload_mb=reader.integer("MAX_UPLOAD_MB", 200, low=1, high=10_000),
         admin_password=reader.text("LOREDESK_ADMIN_PASSWORD", ""),
         log_format=cast("LogFormat", reader.choice("LOG_FORMAT", ("text", "json"))),
         log_level=reader.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),

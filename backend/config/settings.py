@@ -33,7 +33,15 @@ MODEL_SERVER_API_KEY = ENV.model_server_api_key
 DEFAULT_ASSISTANT = ENV.default_assistant
 REDIS_URL = ENV.redis_url
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+# A file of records may be as large as this, whatever else is sent only as large as an ordinary
+# request, and what somebody sends who is not signed in only as large as a form.
 MAX_UPLOAD_BYTES = ENV.max_upload_mb * 2**20
+MAX_BODY_BYTES = 20 * 2**20
+MAX_ANONYMOUS_BODY_BYTES = 2**20
+LARGE_UPLOAD_PATHS = ("/api/v1/records/import", "/admin/curation/record/import/")
+# What is larger is imported by the worker.
+IMPORT_AT_ONCE_BYTES = 4 * 2**20
+IMPORT_AT_ONCE_ROWS = 2000
 
 INSTALLED_APPS = [
     "unfold",
@@ -225,6 +233,7 @@ SPECTACULAR_SETTINGS = {
         "FeedbackState": "backend.curation.models.FeedbackItem.State",
         "FeedbackOutcome": "backend.curation.models.FeedbackItem.Outcome",
         "FeedbackRating": "backend.curation.models.FeedbackItem.Rating",
+        "TaskState": "backend.common.models.Job.State",
     },
 }
 

@@ -5,3 +5,8 @@ from django.utils.translation import gettext_lazy as _
 class CurationConfig(AppConfig):
     name = "backend.curation"
     verbose_name = _("Knowledge")
+
+    def ready(self) -> None:
+        from backend.curation import import_jobs
+
+        import_jobs.register()

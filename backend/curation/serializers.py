@@ -112,6 +112,25 @@ class ImportInput(serializers.Serializer[Any]):
         help_text="alpaca, sharegpt, openai, jsonl, csv or xlsx; by the file's name where absent",
     )
     dry_run = serializers.BooleanField(required=False, default=False)
+    encoding = serializers.CharField(required=False, help_text="Of a text, if recognised wrongly.")
+    delimiter = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="Of CSV, if recognised wrongly."
+    )
+    sheet = serializers.CharField(
+        required=False, max_length=200, help_text="Of a spreadsheet, by its name."
+    )
+    header = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text="The row that names the columns, from 1.",
+    )
+    columns = serializers.JSONField(
+        required=False, help_text="A JSON object: column of the file -> field, or nothing."
+    )
+    placeholders = serializers.JSONField(
+        required=False, help_text="A JSON object: what to write for each {{name}}."
+    )
 
 
 class ImportRowOutput(serializers.Serializer[Any]):
@@ -128,9 +147,11 @@ class ImportCounts(serializers.Serializer[Any]):
 
 
 class ImportOutput(serializers.Serializer[Any]):
-    counts = ImportCounts()
+    counts = ImportCounts(allow_null=True)
     rows = ImportRowOutput(many=True)
-    task = serializers.UUIDField(allow_null=True)
+    task = serializers.UUIDField(
+        allow_null=True, help_text="A worker imports a large file: GET /api/v1/tasks/{task}."
+    )
 
 
 class VersionCounts(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -14,9 +14,11 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import acting_user
 from backend.common.errors import Invalid
+from backend.common.models import Job
 from backend.curation import services
 from backend.curation.content import NAMES
 from backend.curation.filters import RecordFilter
+from backend.curation.import_uploads import records_import_upload
 from backend.curation.models import Record, Revision
 from backend.curation.selectors import record_get, record_list, revision_list
 from backend.curation.serializers import (
@@ -184,20 +186,20 @@ class RecordsImportView(APIView):
     @extend_schema(
         operation_id="records_import",
         request={"multipart/form-data": ImportInput},
-        responses=ImportOutput,
+        responses={200: ImportOutput, 202: ImportOutput},
     )
     def post(self, request: "Request") -> Response:
         given = ImportInput(data=request.data)
         given.is_valid(raise_exception=True)
-        file = given.validated_data["file"]
-        result = services.records_import(
+        answer = records_import_upload(
             actor=acting_user(request),
-            data=file.read(),
-            filename=file.name,
-            format=given.validated_data.get("format"),
-            dry_run=given.validated_data["dry_run"],
+            file=given.validated_data["file"],
+            given=given.validated_data,
         )
-        shown = {"counts": result.counts, "rows": result.rows, "task": None}
+        if isinstance(answer, Job):
+            shown = {"counts": None, "rows": [], "task": answer.pk}
+            return Response(ImportOutput(shown).data, status=status.HTTP_202_ACCEPTED)
+        shown = {"counts": answer.counts, "rows": answer.rows, "task": None}
         return Response(ImportOutput(shown).data)
 
 
@@ -215,11 +217,10 @@ class RecordsExportView(GenericAPIView[Record]):
         parameters=[OpenApiParameter("format", str, enum=list(FORMATS), default="alpaca")],
         responses={(200, media_type): OpenApiTypes.BINARY for _end, media_type in FORMATS.values()},
     )
-    def get(self, request: "Request") -> HttpResponse:
-        data, name, media_type = services.records_export(
+    def get(self, request: "Request") -> StreamingHttpResponse:
+        export = services.records_export(
             actor=acting_user(request),
             records=self.filter_queryset(self.get_queryset()),
             format=request.query_params.get("format", "alpaca"),
         )
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(data, content_type=media_type, headers=disposition)
+        return export.response(request._request)

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from ml.formats.conversations import alpaca_row, is_conversation
 from ml.formats.errors import FormatError
+from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
 from ml.formats.rows import RecordFields, fields_from_row
 from ml.formats.sheets import sheet_cells
 from ml.formats.tables import csv_cells, rows_from_cells
@@ -30,17 +31,74 @@ class ParsedRow:
     """One row of a file: its fields, or the problem that keeps it out.
 
     ``number`` counts list entries from 1, in a JSON lines file the lines of the file, and in a
-    table its rows with the header as row 1.
+    table its rows with the header as row 1. ``file`` is the file's name in a folder (.zip).
     """
 
     number: int
     fields: RecordFields | None = None
     problem: FormatError | None = None
+    file: str = ""
 
     @property
     def reason(self) -> str | None:
         """Why the row is refused, in English; None where it is not."""
         return None if self.problem is None else str(self.problem)
+
+
+_PLACEHOLDER: Final = re.compile(r"\{\{\s*([^\W\d]\w{0,59})\s*\}\}")
+
+
+def inspect(path: Path, *, filename: str, options: ReadingOptions = AS_RECOGNISED) -> Inspection:
+    """What the file seems to be.
+
+    Raises:
+        FormatError: the file as a whole cannot be read.
+    """
+    data = path.read_bytes()
+    kind = options.format or _kind(filename)
+    found: dict[str, None] = {}
+    for row in parse(data, filename=filename, format=kind):
+        if row.fields is not None:
+            for text in (row.fields.instruction, row.fields.output, row.fields.system):
+                found |= dict.fromkeys(_PLACEHOLDER.findall(text))
+    return Inspection(kind, placeholders=tuple(found))
+
+
+def read_rows(
+    path: Path,
+    *,
+    filename: str,
+    options: ReadingOptions = AS_RECOGNISED,
+    placeholders: Mapping[str, str] = {},
+) -> Iterator[ParsedRow]:
+    """Every row of a file, in order and one at a time; a bad row carries its problem.
+
+    Args:
+        path: the file.
+        filename: what it is called; its ending decides the format where the options do not.
+        options: how to read it.
+        placeholders: what to write for ``{{name}}``; others stay as they are.
+
+    Raises:
+        FormatError: the file as a whole cannot be read, which may show only after some rows.
+    """
+    for row in parse(path.read_bytes(), filename=filename, format=options.format):
+        yield row if row.fields is None else replace(row, fields=_filled(row.fields, placeholders))
+
+
+def _filled(fields: RecordFields, values: Mapping[str, str]) -> RecordFields:
+    def fill(value: Any) -> Any:  # Any: a text, or tuples of texts
+        if isinstance(value, str):
+            return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value)
+        return tuple(map(fill, value)) if isinstance(value, tuple) else value
+
+    names = ("instruction", "input", "output", "system", "history", "phrasings")
+    return replace(fields, **{name: fill(getattr(fields, name)) for name in names})
+
+
+def _kind(filename: str) -> str:
+    suffix = PurePath(filename).suffix.lower()
+    return next((kind for kind, ends in ENDINGS.items() if suffix in ends), suffix)
 
 
 def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list[ParsedRow]:

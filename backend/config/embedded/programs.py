@@ -10,8 +10,8 @@ from backend.config.embedded.clone import Clone
 from backend.config.embedded.problems import StartProblem
 
 CELERY = [sys.executable, "-m", "celery", "-A", "backend.config.celery"]
-# One process a queue on one machine: no other worker is there to talk to.
-ALONE = ["--concurrency=1", "--without-gossip", "--without-mingle"]
+# No other worker is there to talk to.
+ALONE = ["--without-gossip", "--without-mingle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,11 @@ def replier() -> Program:
 
 
 def worker() -> Program:
+    # Long work takes one process at a time, which leaves the other to the timers.
+    two = ["--concurrency=2"]
     return Program(
         name="worker",
-        command=[*CELERY, "worker", "-Q", "knowledge", "-n", "worker@%h", *ALONE],
+        command=[*CELERY, "worker", "-Q", "knowledge", "-n", "worker@%h", *two, *ALONE],
         stop_wait_s=30,
     )
 
@@ -56,9 +58,10 @@ def beat(clone: Clone) -> Program:
 
 
 def trainer() -> Program:
+    one = ["--concurrency=1"]
     return Program(
         name="trainer",
-        command=[*CELERY, "worker", "-Q", "training", "-n", "trainer@%h", *ALONE],
+        command=[*CELERY, "worker", "-Q", "training", "-n", "trainer@%h", *one, *ALONE],
         stop_wait_s=60,  # a run in progress writes its checkpoint
     )
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -69,6 +70,7 @@ class RecordActions(RoleAdmin):
                 "export_openai",
                 "export_csv",
                 "export_xlsx",
+                "export_llamafactory",
             ],
         },
     )
@@ -153,7 +155,9 @@ class RecordActions(RoleAdmin):
         return bulk_page(self, request, queryset, BulkAction.ARCHIVE)
 
     @admin.action(description=gettext_lazy("Export (alpaca)"), permissions=["write"])
-    def export_chosen(self, request: "HttpRequest", queryset: "QuerySet[Record]") -> HttpResponse:
+    def export_chosen(
+        self, request: "HttpRequest", queryset: "QuerySet[Record]"
+    ) -> HttpResponseBase:
         return self.file_of(request, queryset, "alpaca")
 
     # ------------------------------------------------------------ from the top of the list
@@ -203,32 +207,40 @@ class RecordActions(RoleAdmin):
         return import_page(self, request)
 
     @action(description=gettext_lazy("As alpaca JSON"), permissions=["write"], url_path="alpaca")
-    def export_alpaca(self, request: "HttpRequest") -> HttpResponse:
+    def export_alpaca(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "alpaca")
 
     @action(description=gettext_lazy("As JSON lines"), permissions=["write"], url_path="jsonl")
-    def export_jsonl(self, request: "HttpRequest") -> HttpResponse:
+    def export_jsonl(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "jsonl")
 
     @action(description=gettext_lazy("As ShareGPT"), permissions=["write"], url_path="sharegpt")
-    def export_sharegpt(self, request: "HttpRequest") -> HttpResponse:
+    def export_sharegpt(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "sharegpt")
 
     @action(
         description=gettext_lazy("As OpenAI messages"), permissions=["write"], url_path="openai"
     )
-    def export_openai(self, request: "HttpRequest") -> HttpResponse:
+    def export_openai(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "openai")
 
     @action(description=gettext_lazy("As CSV"), permissions=["write"], url_path="csv")
-    def export_csv(self, request: "HttpRequest") -> HttpResponse:
+    def export_csv(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "csv")
 
     @action(description=gettext_lazy("As Excel (XLSX)"), permissions=["write"], url_path="xlsx")
-    def export_xlsx(self, request: "HttpRequest") -> HttpResponse:
+    def export_xlsx(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "xlsx")
 
-    def export_filtered(self, request: "HttpRequest", format: str) -> HttpResponse:
+    @action(
+        description=gettext_lazy("As a LLaMA-Factory folder (ZIP)"),
+        permissions=["write"],
+        url_path="llamafactory",
+    )
+    def export_llamafactory(self, request: "HttpRequest") -> HttpResponseBase:
+        return self.export_filtered(request, "llamafactory")
+
+    def export_filtered(self, request: "HttpRequest", format: str) -> HttpResponseBase:
         """What the list shows under the same filters and search."""
         try:
             records = self.get_changelist_instance(request).get_queryset(request)
@@ -238,12 +250,9 @@ class RecordActions(RoleAdmin):
 
     def file_of(
         self, request: "HttpRequest", records: "QuerySet[Record]", format: str
-    ) -> HttpResponse:
-        data, name, media_type = services.records_export(
-            actor=acting_user(request), records=records, format=format
-        )
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(data, content_type=media_type, headers=disposition)
+    ) -> StreamingHttpResponse:
+        export = services.records_export(actor=acting_user(request), records=records, format=format)
+        return export.response(request)
 
     def list_address(self) -> str:
         return reverse("admin:curation_record_changelist")

@@ -1,34 +1,48 @@
-"""The import page: upload, look at what each row would become, confirm."""
+"""The import page: upload, look at what each row would become, correct, confirm, watch.
 
-import secrets
-import zlib
+Its state is a job, whose id stands in the address, so that a reload shows the same.
+"""
+
+import uuid
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from backend.accounts.access import acting_user
-from backend.common.errors import DomainError
-from backend.curation import services
+from backend.accounts.jobs import job_cancel, job_get, job_list, job_restart
+from backend.common.errors import DomainError, Invalid
+from backend.common.job_runs import said_error
+from backend.common.jobs import is_restartable, shown_result
+from backend.curation import uploads
 from backend.curation.admin.looks import badge, excerpt
-from backend.curation.services.imports import Outcome
+from backend.curation.import_jobs import KIND
+from backend.curation.import_uploads import import_confirm, import_preview
+from backend.curation.services.imports import Outcome, too_large
+from ml.formats import DELIMITERS, ENCODINGS, ENDINGS, FIELDS
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
     from django.http import HttpRequest, HttpResponse
 
-    from backend.curation.services.imports import ImportResult, ImportRow
+    from backend.accounts.models import User
+    from backend.common.models import Job
 
-# Between the look and the confirmation the file waits in the cache, for its owner only.
-KEPT_S: Final = 30 * 60
-SHOWN_ROWS: Final = 300
+RECENT: Final = 8
+SHOWN_ROWS: Final = 200
+DELIMITER_NAMES: Final = {
+    ",": gettext_lazy("comma"),
+    ";": gettext_lazy("semicolon"),
+    "\t": gettext_lazy("tab"),
+    "|": gettext_lazy("vertical bar"),
+}
 
 
 class UploadForm(forms.Form):
@@ -36,7 +50,7 @@ class UploadForm(forms.Form):
         label=gettext_lazy("file"),
         allow_empty_file=True,
         widget=UnfoldAdminFileFieldWidget(
-            attrs={"accept": ".json,.jsonl,.ndjson,.txt,.csv,.tsv,.xlsx"}
+            attrs={"accept": ".json,.jsonl,.ndjson,.txt,.csv,.tsv,.xlsx,.zip"}
         ),
         help_text=gettext_lazy(
             "JSON or JSON lines (alpaca, ShareGPT or OpenAI messages), CSV or XLSX. A table needs "
@@ -47,80 +61,235 @@ class UploadForm(forms.Form):
 
 
 def import_page(model_admin: "ModelAdmin[Any]", request: "HttpRequest") -> "HttpResponse":
-    """GET shows the form; POST with a file shows its rows; POST with ``token`` stores them."""
-    form = UploadForm()
-    shown: dict[str, Any] = {}
-    if request.method == "POST" and "token" in request.POST:
-        return confirm(request)
+    """GET shows the form, or the job of the address; POST takes one step and leads to a job."""
+    user, form = acting_user(request), UploadForm()
+    job_id = request.GET.get("job", "")
     if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES)
-        if form.is_valid():
-            try:
-                shown = preview(request, form.cleaned_data["file"])
-            except DomainError as error:
-                form.add_error("file", error.message)
+        try:
+            if "file" in request.FILES or not request.POST.get("step"):
+                form = UploadForm(request.POST, request.FILES)
+                if form.is_valid():
+                    return to_job(start(user, form.cleaned_data["file"]))
+            else:
+                return to_job(step(user, job_of(user, job_id), request.POST))
+        except DomainError as error:
+            if not job_id:
+                form.add_error("file", error.message) if form.is_bound else None
+            else:
+                messages.error(request, error.message)
+                return HttpResponseRedirect(request.get_full_path())
+    shown: dict[str, Any] = {}
+    if job_id:
+        try:
+            shown = job_shown(job_of(user, job_id), request)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return HttpResponseRedirect(reverse("admin:curation_record_import_file"))
+    else:
+        shown = {"recent": [recent(job) for job in own_imports(user)]}
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Import records"),
         "form": form,
         **shown,
     }
+    if request.headers.get("HX-Request"):
+        return TemplateResponse(request, "admin/curation/record/import_job.html", context)
     return TemplateResponse(request, "admin/curation/record/import.html", context)
 
 
-def preview(request: "HttpRequest", file: Any) -> dict[str, Any]:
-    """What the template shows of a dry run; the file is kept for the confirmation."""
-    data = file.read()
-    result = services.records_import(
-        actor=acting_user(request), data=data, filename=file.name, dry_run=True
-    )
-    token = secrets.token_urlsafe(16)
-    kept = {"data": zlib.compress(data), "name": file.name}
-    cache.set(cache_key(request, token), kept, timeout=KEPT_S)
-    # What needs a look comes first.
-    rows = sorted(result.rows, key=lambda row: row.outcome is Outcome.NEW)
+def job_of(user: "User", job_id: str) -> "Job":
+    """The import of an address; everybody's own.
+
+    Raises:
+        NotFound: there is none for this person.
+        Invalid: no id.
+    """
+    try:
+        key = uuid.UUID(job_id)
+    except ValueError as error:
+        raise Invalid(_("There is no such task."), code="not_found") from error
+    job = job_get(user=user, job_id=key)
+    if job.owner_id != user.pk or job.kind != KIND:
+        raise Invalid(_("There is no such task."), code="not_found")
+    return job
+
+
+def own_imports(user: "User") -> "list[Job]":
+    mine = job_list(user=user).filter(owner=user, kind=KIND).exclude(params__dry_run=True)
+    return list(mine[:RECENT])
+
+
+def start(user: "User", file: Any) -> "Job":  # Any: an uploaded file
+    from django.conf import settings
+
+    if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
+        raise too_large()
+    upload = uploads.upload_keep(file)
+    try:
+        return import_preview(
+            actor=user, upload=upload, filename=file.name, options={}, placeholders={}
+        )
+    except DomainError:
+        uploads.upload_remove(upload)
+        raise
+
+
+def step(user: "User", job: "Job", given: Any) -> "Job":  # Any: a form's values
+    """What a button of the page does with its job."""
+    match given.get("step"):
+        case "cancel":
+            return job_cancel(actor=user, job_id=job.pk)
+        case "restart":
+            return job_restart(actor=user, job_id=job.pk)
+        case "import":
+            return import_confirm(actor=user, preview=job)
+        case _again:
+            return import_preview(
+                actor=user,
+                upload=job.params["upload"],
+                filename=job.params["filename"],
+                options=options_of(given),
+                placeholders=prefixed(given, "placeholder:"),
+            )
+
+
+def options_of(given: Any) -> dict[str, Any]:
+    """The chosen options of the preview's form, without those left to us."""
+    names = ("format", "encoding", "delimiter", "sheet")
+    options: dict[str, Any] = {name: given[name] for name in names if given.get(name)}
+    header = given.get("header", "")
+    if header.isascii() and header.isdigit() and int(header[:7]) > 0:
+        options["header"] = int(header[:7])
+    columns = {
+        name.removeprefix("column:"): "" if field == "-" else field
+        for name, field in given.items()
+        if name.startswith("column:") and field
+    }
+    return options | ({"columns": columns} if columns else {})
+
+
+def prefixed(given: Any, prefix: str) -> dict[str, str]:
     return {
-        "token": token,
-        "file_name": file.name,
-        "counts": [(badge(k.value, k.label), result.counts[k.value]) for k in Outcome],
-        "new": result.counts[Outcome.NEW],
-        "rows": [shown_row(row) for row in rows[:SHOWN_ROWS]],
-        "more": max(0, len(rows) - SHOWN_ROWS),
+        name.removeprefix(prefix): value[:2000]
+        for name, value in given.items()
+        if name.startswith(prefix) and value
     }
 
 
-def shown_row(row: "ImportRow") -> dict[str, object]:
-    outcome = badge(row.outcome.value, row.outcome.label)
-    question = excerpt(row.question, 100)
-    return {"row": row.row, "outcome": outcome, "reason": row.reason, "question": question}
+def to_job(job: "Job") -> "HttpResponse":
+    address = reverse("admin:curation_record_import_file")
+    return HttpResponseRedirect(f"{address}?{urlencode({'job': str(job.pk)})}")
 
 
-def confirm(request: "HttpRequest") -> "HttpResponse":
-    key = cache_key(request, request.POST["token"])
-    kept = cache.get(key)
-    if kept is None:
-        messages.error(request, _("The file is no longer here. Choose it again."))
-        return HttpResponseRedirect(request.get_full_path())
-    try:
-        result = services.records_import(
-            actor=acting_user(request), data=zlib.decompress(kept["data"]), filename=kept["name"]
-        )
-    except DomainError as error:
-        messages.error(request, error.message)
-        return HttpResponseRedirect(request.get_full_path())
-    cache.delete(key)
-    say(request, result)
-    return HttpResponseRedirect(reverse("admin:curation_record_changelist"))
+def recent(job: "Job") -> dict[str, Any]:
+    counts = (job.result or {}).get("counts", {})
+    return {
+        "job": job,
+        "file": job.params["filename"],
+        "new": counts.get("new"),
+        "link": f"?job={job.pk}",
+    }
 
 
-def say(request: "HttpRequest", result: "ImportResult") -> None:
-    new = result.counts[Outcome.NEW]
-    imported = ngettext(
-        "%(n)s record imported as a draft.", "%(n)s records imported as drafts.", new
-    )
-    messages.success(request, imported % {"n": new})
+def job_shown(job: "Job", request: "HttpRequest") -> dict[str, Any]:
+    """What the template shows of a job."""
+    progress = {"done": 0, "total": None, **job.progress}
+    shown: dict[str, Any] = {
+        "job": job,
+        "file_name": job.params["filename"],
+        "dry_run": job.params["dry_run"],
+        "progress": progress,
+        "error": said_error(job.error),
+        "restartable": is_restartable(job),
+        "correctable": job.params["dry_run"] and job.state in {"succeeded", "failed"},
+    }
+    result = shown_result(job)
+    seen = (result or {}).get("inspection") or {}
+    shown |= {"selects": selects(job.params["options"], seen)}
+    shown |= {"columns": columns_shown(job.params["options"], seen)}
+    values = job.params["placeholders"]
+    # What is filled stands in the file no longer as it is shown, but stays to be changed.
+    names = dict.fromkeys([*seen.get("placeholders", ()), *values])
+    shown["placeholders"] = [(name, values.get(name, "")) for name in names]
+    if result is None:
+        return shown
+    counts = result["counts"]
+    chosen = request.GET.get("outcome", "")
+    rows = [row for row in result["rows"] if chosen in ("", row["outcome"])]
+    rows.sort(key=lambda row: row["outcome"] == Outcome.NEW)  # what needs a look comes first
+    shown |= {
+        "counts": [
+            {
+                "badge": badge(kind.value, kind.label),
+                "number": counts[kind.value],
+                "link": f"?job={job.pk}&outcome={kind.value}",
+                "chosen": chosen == kind.value,
+            }
+            for kind in Outcome
+        ],
+        "all_link": f"?job={job.pk}",
+        "all_chosen": not chosen,
+        "new": counts["new"],
+        "rows": [shown_row(row) for row in rows[:SHOWN_ROWS]],
+        "more": max(0, (counts.get(chosen) or sum(counts.values())) - len(rows[:SHOWN_ROWS])),
+        "samples": result["samples"][:3],
+    }
+    if not job.params["dry_run"] and result["first_at"]:
+        made = {"created_at__gte": result["first_at"], "created_at__lte": result["last_at"]}
+        query = urlencode({**made, "source__exact": "imported"})
+        shown["records_link"] = f"{reverse('admin:curation_record_changelist')}?{query}"
+    return shown
 
 
-def cache_key(request: "HttpRequest", token: str) -> str:
-    """Nobody confirms somebody else's file."""
-    return f"import:{acting_user(request).pk}:{token[:64].encode().hex()}"
+def selects(options: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
+    """The choices by which a person corrects what was recognised."""
+
+    def one(name: str, label: Any, choices: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = str(seen.get(name) or "")
+        words = dict(choices)
+        known = words.get(found, found)
+        first = _("as recognised: %(what)s") % {"what": known} if found else _("as recognised")
+        chosen = options.get(name, "")
+        return {"name": name, "label": label, "choices": [("", first), *choices], "chosen": chosen}
+
+    shown = [one("format", _("format"), [(kind, kind) for kind in ENDINGS])]
+    kind = seen.get("format") or options.get("format")
+    if kind != "xlsx":
+        shown.append(one("encoding", _("encoding"), [(name, name) for name in ENCODINGS]))
+    if kind == "csv":
+        names = [(mark, DELIMITER_NAMES.get(mark, mark)) for mark in DELIMITERS]
+        shown.append(one("delimiter", _("delimiter"), names))
+    if seen.get("sheets"):
+        shown.append(one("sheet", _("sheet"), [(name, name) for name in seen["sheets"]]))
+    if kind in {"csv", "xlsx"}:
+        rows = [(str(row), str(row)) for row in range(1, 11)]
+        header = one("header", _("row with the headings"), rows)
+        shown.append(header | {"chosen": str(options.get("header", ""))})
+    return shown
+
+
+def columns_shown(options: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each column of a table, with the field that it fills."""
+    mapping, given = seen.get("mapping", {}), options.get("columns", {})
+    choices = [("-", _("left out")), *((name, name) for name in FIELDS)]
+    return [
+        {
+            "name": column,
+            "label": excerpt(column, 40),
+            "choices": choices,
+            "chosen": (given.get(column) or "-") if column in given else mapping.get(column, "-"),
+        }
+        for column in dict.fromkeys(seen.get("columns", ()))
+        if column
+    ]
+
+
+def shown_row(row: dict[str, Any]) -> dict[str, object]:
+    outcome = Outcome(row["outcome"])
+    return {
+        "row": f"{row['file']}: {row['row']}" if row["file"] else row["row"],
+        "outcome": badge(outcome.value, outcome.label),
+        "reason": row["reason"],
+        "question": excerpt(row["question"], 100),
+    }

@@ -56,7 +56,7 @@ def test_new_rows_become_drafts(api: As, curator: User) -> None:
         curator,
         "draft",
         "imported",
-        "rows.json",
+        "rows.json, row 1",
     )
     assert (first.tags, first.phrasings) == (["vpn"], ["VPN怎么连？"])
     assert Revision.objects.filter(number=1).count() == 2
@@ -230,16 +230,16 @@ def test_an_export_imports_again_unchanged(api: As, curator: User, format: str, 
     assert answer["Content-Disposition"] == f'attachment; filename="loredesk-records.{name}"'
     Revision.objects.all().delete()
     Record.objects.all().delete()
-    api(curator).upload("/records/import", file=file_of(answer.content, f"rows.{name}"))
+    api(curator).upload("/records/import", file=file_of(answer.getvalue(), f"rows.{name}"))
     after = list(Record.objects.order_by("created_at"))
     assert [content.content_of(r) for r in after] == [content.content_of(r) for r in before]
 
 
 def test_an_export_holds_what_the_filters_leave(api: As, curator: User) -> None:
     api(curator).upload("/records/import", file=file_of(ROWS))
-    rows = json.loads(api(curator).get("/records/export", language="en").content)
+    rows = json.loads(api(curator).get("/records/export", language="en").getvalue())
     assert [row["instruction"] for row in rows] == ["Who approves travel?"]
-    assert json.loads(api(curator).get("/records/export", tag="none").content) == []
+    assert json.loads(api(curator).get("/records/export", tag="none").getvalue()) == []
 
 
 def test_a_format_that_does_not_exist_names_those_that_do(api: As, curator: User) -> None:

@@ -4,10 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.conf import settings as settings_of
 from django.test import Client
 from pytest_django import Settings
 
+from backend.accounts.roles import Role
+from backend.accounts.services import person_create
 from backend.api.edge import BodyLimit, SameOriginSocket
 from backend.config.asgi import application
 
@@ -128,3 +132,57 @@ async def test_a_socket_of_another_page_is_closed(origin: bytes, closed: bool) -
 def test_the_real_application_has_both_protections() -> None:
     kinds = {type(app).__name__ for app in application.application_mapping.values()}
     assert kinds == {"BodyLimit", "SameOriginSocket"}
+
+
+async def _status(path: str, size: int, headers: list[tuple[bytes, bytes]], chunked: bool) -> int:
+    """What a body of ``size`` is answered; 200 where all of it was let through."""
+
+    async def reads_all(scope: object, receive: Any, send: Any) -> None:
+        while (event := await receive())["type"] == "http.request":
+            if not event.get("more_body"):
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+                return
+
+    length = [] if chunked else [(b"content-length", str(size).encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [*headers, *length]}
+    talk = ApplicationCommunicator(BodyLimit(reads_all), scope)
+    if not chunked:
+        await talk.send_input({"type": "http.request", "body": b"", "more_body": False})
+    for start in range(0, size if chunked else 0, 2**20):
+        more = start + 2**20 < size
+        await talk.send_input({"type": "http.request", "body": b"x" * 2**20, "more_body": more})
+    status: int = (await talk.receive_output())["status"]
+    return status
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_how_much_may_be_sent_depends_on_where_and_by_whom(chunked: bool) -> None:
+    imports, other = "/api/v1/records/import", "/api/v1/records"
+    large, ordinary = 30 * 2**20, 4 * 2**20
+
+    def cookie_of(name: str, role: Role) -> list[tuple[bytes, bytes]]:
+        client = Client()
+        client.force_login(person_create(username=name, password="a-Long-enough-1", role=role))
+        session = client.cookies[settings_of.SESSION_COOKIE_NAME].value
+        return [(b"cookie", f"{settings_of.SESSION_COOKIE_NAME}={session}".encode())]
+
+    curator = await sync_to_async(cookie_of)("curator", Role.CURATOR)
+    employee = await sync_to_async(cookie_of)("employee", Role.EMPLOYEE)
+    forged = [(b"cookie", f"{settings_of.SESSION_COOKIE_NAME}=made-up".encode())]
+    key = [(b"authorization", b"Bearer ldk_made-up")]
+    for path, size, headers, expected in (
+        (imports, large, curator, 200),
+        (other, large, curator, 413),
+        (other, ordinary, curator, 200),
+        (imports, large, employee, 413),
+        (imports, ordinary, employee, 200),
+        (imports, ordinary, [], 401),
+        (imports, ordinary, forged, 401),
+        (imports, ordinary, key, 401),
+        (other, 2**20, [], 200),
+    ):
+        assert await _status(path, size, headers, chunked) == expected, (path, size, expected)
+    two_gigabytes = await _status(imports, 2**31, curator, False)
+    assert two_gigabytes == 413
