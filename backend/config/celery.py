@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutdown
 
 from backend.chat.schedule import BEAT_SCHEDULE as CHAT_SCHEDULE
+from backend.curation.schedule import BEAT_SCHEDULE as CURATION_SCHEDULE
 from backend.training.schedule import BEAT_SCHEDULE as TRAINING_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
@@ -14,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 app = Celery("loredesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.conf.beat_schedule = {**TRAINING_SCHEDULE, **CHAT_SCHEDULE}
+app.conf.beat_schedule = {**TRAINING_SCHEDULE, **CHAT_SCHEDULE, **CURATION_SCHEDULE}
 
 
 @worker_ready.connect

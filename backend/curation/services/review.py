@@ -10,7 +10,7 @@ from backend.accounts.roles import Action, require, require_other_eyes
 from backend.common.audit import audit_write
 from backend.common.errors import Conflict, DomainError, Invalid
 from backend.curation.models import Record, Revision
-from backend.curation.services.records import edited_meanwhile
+from backend.curation.services.records import edited_meanwhile, records_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,4 +163,6 @@ def _move(
         **{"from": before, "to": to.value},
     )
     record.refresh_from_db()
+    if Status.ARCHIVED in (before, to):
+        records_checked([record])  # what it has with others begins or ends
     return record
