@@ -2,12 +2,29 @@
 
 from django.urls import path
 
-from backend.curation import version_views, views
+from backend.curation import finding_views, version_views, views
 
 urlpatterns = [
     path("records", views.RecordsView.as_view(), name="records"),
     path("records/import", views.RecordsImportView.as_view(), name="records-import"),
     path("records/export", views.RecordsExportView.as_view(), name="records-export"),
+    path("records/length", finding_views.RecordLengthView.as_view(), name="records-length"),
+    path("findings/summary", finding_views.FindingsSummaryView.as_view(), name="findings-summary"),
+    path(
+        "records/<uuid:record_id>/findings",
+        finding_views.RecordFindingsView.as_view(),
+        name="record-findings",
+    ),
+    path(
+        "records/<uuid:record_id>/findings/<uuid:finding_id>/fix",
+        finding_views.FindingFixView.as_view(),
+        name="record-finding-fix",
+    ),
+    path(
+        "records/<uuid:record_id>/findings/<uuid:finding_id>/ignore",
+        finding_views.FindingIgnoreView.as_view(),
+        name="record-finding-ignore",
+    ),
     path("records/<uuid:record_id>", views.RecordView.as_view(), name="record"),
     path("records/<uuid:record_id>/submit", views.RecordSubmitView.as_view(), name="record-submit"),
     path(
