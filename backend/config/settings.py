@@ -286,7 +286,10 @@ UNFOLD: dict[str, Any] = {
             "950": "#142136",
         },
     },
-    "STYLES": [lambda request: static("loredesk-admin.css")],  # noqa: ARG005
+    "STYLES": [
+        lambda request: static("loredesk-admin.css"),  # noqa: ARG005
+        lambda request: static("loredesk-findings.css"),  # noqa: ARG005
+    ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
     "ENVIRONMENT": "backend.curation.dashboard.four_eyes_label",

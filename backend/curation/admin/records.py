@@ -11,6 +11,13 @@ from backend.accounts.roles import Action
 from backend.curation import services
 from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
+from backend.curation.admin.findings import (
+    FindingFilter,
+    FindingPages,
+    SeverityFilter,
+    finding_badges,
+    shown_findings,
+)
 from backend.curation.admin.forms import RecordForm
 from backend.curation.admin.revisions import RevisionInline
 from backend.curation.models import Record
@@ -52,16 +59,24 @@ class TagFilter(admin.SimpleListFilter):
 
 
 @admin.register(Record)
-class RecordAdmin(RecordActions):
+class RecordAdmin(FindingPages, RecordActions):
     view_action = Action.RECORDS_READ
     write_action = Action.RECORDS_WRITE
 
     form = RecordForm
     inlines = (RevisionInline,)
     warn_unsaved_form = True
-    list_display = ("question", "status_shown", "language", "tags_shown", "author", "changed")
+    list_display = (
+        "question",
+        "status_shown",
+        "findings_shown",
+        "language",
+        "tags_shown",
+        "author",
+        "changed",
+    )
     list_display_links = ("question",)
-    list_filter = ("status", "language", "golden", TagFilter)
+    list_filter = ("status", "language", "golden", TagFilter, SeverityFilter, FindingFilter)
     list_filter_submit = True
     search_fields = ("instruction",)  # shows the box; record_search does the search
     search_help_text = gettext_lazy("Question, answer or tag")
@@ -151,6 +166,10 @@ class RecordAdmin(RecordActions):
     def status_shown(self, record: Record) -> "SafeString":
         return looks.status_badges(record)
 
+    @admin.display(description=gettext_lazy("findings"), ordering="worst_finding")
+    def findings_shown(self, record: Record) -> "SafeString":
+        return finding_badges(record)
+
     @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
     def changed(self, record: Record) -> "SafeString":
         return looks.moment(record.updated_at)
@@ -183,7 +202,11 @@ class RecordAdmin(RecordActions):
         extra_context: dict[str, Any] | None = None,
     ) -> "HttpResponse":
         record = self.get_object(request, object_id)
-        shown = {"record": record, "record_badges": looks.status_badges(record)} if record else {}
+        shown: dict[str, Any] = {}
+        if record and self.has_view_permission(request, record):
+            badges = looks.status_badges(record)
+            findings = shown_findings(request, record)
+            shown = {"record": record, "record_badges": badges, "findings": findings}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def save_model(self, request: "HttpRequest", obj: Record, form: Any, change: bool) -> None:
