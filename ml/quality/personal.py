@@ -23,7 +23,7 @@ _INTERNATIONAL: Final = re.compile(
     r"(?<![0-9A-Za-z_/=+])\+(?!86[- ]?1[3-9])[1-9]\d{0,2}(?:[-. ]?\(?\d{1,5}\)?){2,6}" + _AFTER
 )
 _NORTH_AMERICAN: Final = re.compile(
-    _BEFORE + r"(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-.])[2-9]\d{2}[-.]\d{4}" + _AFTER
+    _BEFORE + r"(?![48]00)(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-.])[2-9]\d{2}[-.]\d{4}" + _AFTER
 )
 _LANDLINE: Final = re.compile(
     _BEFORE + r"(?:\(0\d{2,3}\) ?|（0\d{2,3}）|0\d{2,3}-)[2-9]\d{6,7}" + _AFTER
