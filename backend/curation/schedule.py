@@ -9,4 +9,9 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 3600.0,
         "options": {"queue": "knowledge", "expires": 600},
     },
+    "curation-sweep-findings": {
+        "task": "backend.curation.tasks.sweep_findings",
+        "schedule": 60.0,
+        "options": {"queue": "knowledge", "expires": 60},
+    },
 }

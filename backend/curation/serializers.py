@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.curation.finding_serializers import FindingCounts
+from backend.curation.findings.writing import severity_counts
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
 from backend.curation.services.imports import Outcome
 
@@ -18,6 +21,7 @@ class RecordOutput(serializers.ModelSerializer[Record]):
     phrasings = serializers.ListField(child=serializers.CharField())
     author = Person(allow_null=True)
     reviewer = Person(allow_null=True)
+    findings = serializers.SerializerMethodField()
 
     class Meta:
         model = Record
@@ -41,9 +45,14 @@ class RecordOutput(serializers.ModelSerializer[Record]):
             "author",
             "reviewer",
             "review_note",
+            "findings",
             "created_at",
             "updated_at",
         )
+
+    @extend_schema_field(FindingCounts)
+    def get_findings(self, record: Record) -> dict[str, int]:
+        return severity_counts(record)
 
 
 class RecordInput(serializers.Serializer[Any]):

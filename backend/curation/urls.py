@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backend.curation import desk_views, inbox_views, version_views, views
+from backend.curation import desk_views, finding_views, inbox_views, version_views, views
 
 urlpatterns = [
     path("records", views.RecordsView.as_view(), name="records"),
@@ -29,6 +29,23 @@ urlpatterns = [
         "saved-filters/<uuid:filter_id>",
         desk_views.SavedFilterView.as_view(),
         name="saved-filter",
+    ),
+    path("records/length", finding_views.RecordLengthView.as_view(), name="records-length"),
+    path("findings/summary", finding_views.FindingsSummaryView.as_view(), name="findings-summary"),
+    path(
+        "records/<uuid:record_id>/findings",
+        finding_views.RecordFindingsView.as_view(),
+        name="record-findings",
+    ),
+    path(
+        "records/<uuid:record_id>/findings/<uuid:finding_id>/fix",
+        finding_views.FindingFixView.as_view(),
+        name="record-finding-fix",
+    ),
+    path(
+        "records/<uuid:record_id>/findings/<uuid:finding_id>/ignore",
+        finding_views.FindingIgnoreView.as_view(),
+        name="record-finding-ignore",
     ),
     path("records/<uuid:record_id>", views.RecordView.as_view(), name="record"),
     path("records/<uuid:record_id>/submit", views.RecordSubmitView.as_view(), name="record-submit"),

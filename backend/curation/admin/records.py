@@ -12,6 +12,13 @@ from backend.curation import services
 from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
 from backend.curation.admin.desk import RecordDesk
+from backend.curation.admin.findings import (
+    FindingFilter,
+    FindingPages,
+    SeverityFilter,
+    finding_badges,
+    shown_findings,
+)
 from backend.curation.admin.forms import RecordForm
 from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
@@ -56,16 +63,32 @@ class TagFilter(admin.SimpleListFilter):
 
 
 @admin.register(Record)
-class RecordAdmin(RecordDesk, RecordActions):
+class RecordAdmin(RecordDesk, FindingPages, RecordActions):
     view_action = Action.RECORDS_READ
     write_action = Action.RECORDS_WRITE
 
     form = RecordForm
     inlines = (RevisionInline,)
     warn_unsaved_form = True
-    list_display = ("question", "status_shown", "language", "tags_shown", "author", "changed")
+    list_display = (
+        "question",
+        "status_shown",
+        "findings_shown",
+        "language",
+        "tags_shown",
+        "author",
+        "changed",
+    )
     list_display_links = ("question",)
-    list_filter = ("status", "language", "golden", TagFilter, WrittenByFilter)
+    list_filter = (
+        "status",
+        "language",
+        "golden",
+        TagFilter,
+        WrittenByFilter,
+        SeverityFilter,
+        FindingFilter,
+    )
     list_filter_submit = True
     show_full_result_count = False  # the tabs say how many there are
     paginator = RowsLast
@@ -162,6 +185,10 @@ class RecordAdmin(RecordDesk, RecordActions):
     def status_shown(self, record: Record) -> "SafeString":
         return looks.status_badges(record)
 
+    @admin.display(description=gettext_lazy("findings"), ordering="worst_finding")
+    def findings_shown(self, record: Record) -> "SafeString":
+        return finding_badges(record)
+
     @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
     def changed(self, record: Record) -> "SafeString":
         return looks.moment(record.updated_at)
@@ -194,7 +221,11 @@ class RecordAdmin(RecordDesk, RecordActions):
         extra_context: dict[str, Any] | None = None,
     ) -> "HttpResponse":
         record = self.get_object(request, object_id)
-        shown = {"record": record, "record_badges": looks.status_badges(record)} if record else {}
+        shown: dict[str, Any] = {}
+        if record and self.has_view_permission(request, record):
+            badges = looks.status_badges(record)
+            findings = shown_findings(request, record)
+            shown = {"record": record, "record_badges": badges, "findings": findings}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def save_model(self, request: "HttpRequest", obj: Record, form: Any, change: bool) -> None:

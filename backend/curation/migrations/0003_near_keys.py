@@ -38,6 +38,6 @@ class Migration(migrations.Migration):
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name='record',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['near_keys'], name='curation_re_near_ke_d59d25_gin'),
+            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['near_keys'], name='curation_re_near_ke_d59d25_gin'),
         ),
     ]

@@ -1,5 +1,6 @@
 """Records, their revisions, saved filters, the frozen versions to train on, the feedback inbox."""
 
+from backend.curation.models.findings import Finding
 from backend.curation.models.inbox import FeedbackItem
 from backend.curation.models.records import Record, Revision
 from backend.curation.models.saved_filters import SavedFilter
@@ -9,6 +10,7 @@ __all__ = [
     "DatasetVersion",
     "DatasetVersionItem",
     "FeedbackItem",
+    "Finding",
     "Record",
     "Revision",
     "SavedFilter",

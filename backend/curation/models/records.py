@@ -119,6 +119,13 @@ class Record(BaseModel):
     wording_keys = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     # ``ml.near.near_keys`` of its wordings: records that share one may ask nearly the same.
     near_keys = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    # What its findings say together (``findings.writing``), to list and to filter by.
+    finding_codes = ArrayField(models.CharField(max_length=40), default=list, editable=False)
+    finding_counts = models.JSONField(default=dict, editable=False)  # {severity's value: how many}
+    worst_finding = models.PositiveSmallIntegerField(default=0, editable=False)  # 0: none
+    # The revision that the worker has checked, and with which checks: another one is due.
+    checked_revision = models.PositiveIntegerField(default=0, editable=False)
+    checked_with = models.CharField(max_length=40, blank=True, editable=False)
     # ``words.search_vector`` of everything in it that is searched for.
     search = SearchVectorField(default="", editable=False)
 
@@ -137,7 +144,17 @@ class Record(BaseModel):
             GinIndex(fields=["tags"]),
             # Without a list of what is still to be indexed: an import looks up thousands of keys.
             GinIndex(fields=["wording_keys"], fastupdate=False),
-            GinIndex(fields=["near_keys"]),
+            GinIndex(fields=["near_keys"], fastupdate=False),
+            GinIndex(fields=["finding_codes"]),
+            models.Index(
+                fields=["worst_finding", "-created_at", "-id"], name="record_worst_finding"
+            ),
+            models.Index(fields=["checked_with"], name="record_checked_with"),
+            models.Index(
+                fields=["id"],
+                condition=~models.Q(checked_revision=models.F("revision")),
+                name="record_check_due",
+            ),
             GinIndex(fields=["search"], fastupdate=False),
         )
 

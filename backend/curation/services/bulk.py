@@ -21,6 +21,7 @@ from backend.curation.authorship import worded_by
 from backend.curation.content import SENTENCES, content_check, content_of, searched
 from backend.curation.models import Record, Revision
 from backend.curation.services.review import reason_check, require_not_own, wrong_status
+from backend.curation.tasks import sweep_ask
 from ml.formats.rows import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def records_bulk(
                 _move(actor, ids, action, note, result)
             else:
                 _sort(actor, ids, action, named, result)
+            if action not in DECISIONS:
+                transaction.on_commit(sweep_ask)
     return result
 
 
@@ -169,6 +172,8 @@ def _changes(actor: "User", action: BulkAction, note: str) -> dict[str, Any]:  #
             return {"reviewer_id": actor.pk, "review_note": note}
         case BulkAction.SUBMIT:
             return {"review_note": ""}
+        case BulkAction.ARCHIVE:
+            return {"checked_revision": 0}  # what it has with others ends
         case _:
             return {}
 

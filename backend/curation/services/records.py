@@ -14,7 +14,10 @@ from backend.common.copying import copy_insert
 from backend.common.errors import Conflict
 from backend.curation.authorship import same_words
 from backend.curation.content import NAMES, columns, content_check, content_of
+from backend.curation.findings.partners import partners_of, partners_recount
+from backend.curation.findings.writing import findings_refresh
 from backend.curation.models import DatasetVersionItem, Record, Revision
+from backend.curation.tasks import sweep_ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +38,7 @@ def record_create(*, actor: "User", content: "Mapping[str, object]") -> Record:
         Invalid: with the first field that is wrong.
     """
     require(actor, Action.RECORDS_WRITE)
-    return records_insert(contents=[content_check(content)], author=actor)[0]
+    return records_insert(contents=[content_check(content)], author=actor, check_now=True)[0]
 
 
 @transaction.atomic
@@ -47,6 +50,7 @@ def records_insert(
     source_detail: str = "",
     source_details: "Sequence[str] | None" = None,
     status: str = Status.DRAFT,
+    check_now: bool = False,
 ) -> list[Record]:
     """Store checked contents, each with its first revision. The caller has checked the right.
 
@@ -57,6 +61,7 @@ def records_insert(
         source_detail: where all of them come from.
         source_details: or one for each.
         status: one of ``Record.Status``.
+        check_now: look for what is wrong at once; otherwise the worker does so soon.
     """
     now = timezone.now()
     details = source_details or [source_detail] * len(contents)
@@ -81,7 +86,19 @@ def records_insert(
             for record, content in zip(records, contents, strict=True)
         ),
     )
+    if check_now:
+        records_checked(records)
+    else:
+        transaction.on_commit(sweep_ask)
     return records
+
+
+def records_checked(records: "Sequence[Record]") -> None:
+    """Look for what is wrong with records just written, and have the worker look once more."""
+    findings_refresh(records)
+    for record in records:
+        record.refresh_from_db(fields=("finding_codes", "finding_counts", "worst_finding"))
+    transaction.on_commit(sweep_ask)
 
 
 @transaction.atomic
@@ -129,6 +146,7 @@ def record_update(
         raise edited_meanwhile(record)
     Revision.objects.create(record=record, number=number, content=asdict(after), author=actor)
     record.refresh_from_db()
+    records_checked([record])
     return record
 
 
@@ -152,7 +170,9 @@ def record_delete(*, actor: "User", record: Record) -> None:
     audit_write(
         actor=actor, action="record.delete", entity=locked, content=asdict(content_of(locked))
     )
+    partners = partners_of(locked)
     locked.delete()
+    partners_recount(partners)
 
 
 def edited_meanwhile(record: Record) -> Conflict:

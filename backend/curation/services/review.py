@@ -11,7 +11,7 @@ from backend.common.audit import audit_write
 from backend.common.errors import Conflict, Invalid
 from backend.curation.authorship import worded_by
 from backend.curation.models import Record
-from backend.curation.services.records import edited_meanwhile
+from backend.curation.services.records import edited_meanwhile, records_checked
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -202,4 +202,6 @@ def _move(
         **{"from": before, "to": to.value},
     )
     record.refresh_from_db()
+    if Status.ARCHIVED in (before, to):
+        records_checked([record])  # what it has with others begins or ends
     return record

@@ -1,0 +1,1 @@
+"""What is wrong with records: finding it, showing it, putting it right or leaving it."""
