@@ -26,7 +26,7 @@ class FindingCounts(serializers.Serializer[Any]):
 
 class FixOutput(serializers.Serializer[Any]):
     fix = serializers.ChoiceField(Fix.choices)
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the JSON's, not the field's own
 
 
 class PersonOfFinding(serializers.Serializer[Any]):

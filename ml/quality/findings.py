@@ -1,8 +1,9 @@
 """What a check says of a record, and the texts that it looks at; knows no sentences for people."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -33,7 +34,7 @@ class Finding:
     code: str
     severity: Severity
     field: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = dataclasses.field(default_factory=dict)
     span: tuple[int, int] | None = None
 
 

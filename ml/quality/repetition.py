@@ -54,7 +54,7 @@ def _repeated(text: str) -> str | None:
     )
     for sentence, times in sentences.most_common(1):
         if times >= TIMES:
-            return sentence
+            return str(sentence)
     letters = "".join(c for c in plain if c.isalnum()).encode()
     if len(letters) >= MIN_PACKED and len(zlib.compress(letters)) < MIN_RATIO * len(letters):
         return ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import CharField, Count, F, Func
+from django.db.models import CharField, Count, F, Func, QuerySet
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -14,8 +14,6 @@ from backend.curation.selectors import record_get
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterable
-
-    from django.db.models import QuerySet
 
     from backend.accounts.models import User
 
@@ -118,7 +116,9 @@ def findings_at_freeze(
         ``{"severity": {error, warning, info}, "code": {…}}``: numbers of findings.
     """
     # Any: a queryset of ids or a list of them.
-    chosen: Any = records.order_by().values("pk") if hasattr(records, "values") else list(records)
+    chosen: Any = (
+        records.order_by().values("pk") if isinstance(records, QuerySet) else list(records)
+    )
     counted = (
         Finding.objects.order_by()
         .filter(ignored_at=None, record__in=chosen)

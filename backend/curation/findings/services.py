@@ -20,6 +20,8 @@ from backend.curation.services.review import record_archive
 from ml.quality import fixed
 
 if TYPE_CHECKING:
+    import uuid
+
     from backend.accounts.models import User
     from ml.formats import RecordFields
 
@@ -105,7 +107,7 @@ def finding_ignore(*, actor: "User", finding: Finding, ignored: bool = True) -> 
     return finding
 
 
-def _locked(finding: Finding) -> "dict[object, Record]":
+def _locked(finding: Finding) -> "dict[uuid.UUID, Record]":
     """The finding's records, in one order whoever asks."""
     ids = {finding.record_id, finding.other_id or finding.record_id}
     rows = Record.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)

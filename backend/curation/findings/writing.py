@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -291,7 +291,12 @@ def _summarise(
     due: "Iterable[uuid.UUID]" = (),
     checks: str = "",
 ) -> None:
-    values = {"ids": sorted(ids), "done": list(done), "due": list(due), "checks": checks}
+    values: dict[str, Any] = {
+        "ids": sorted(ids),
+        "done": list(done),
+        "due": list(due),
+        "checks": checks,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_SUMMARY, values)
 
