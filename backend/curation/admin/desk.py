@@ -60,7 +60,9 @@ class RecordDesk(RoleAdmin):
             ),
         )
 
-    def response_post_save_change(self, request: "HttpRequest", obj: "Record") -> "HttpResponse":
+    def response_post_save_change(
+        self, request: "HttpRequest", obj: "Record"
+    ) -> HttpResponseRedirect:
         """Whoever came from the review goes back there."""
         if request.GET.get("from") == "review" and may(request.user, Action.RECORDS_APPROVE):
             at = f"?record={obj.pk}" if obj.status == obj.Status.IN_REVIEW else ""

@@ -1,15 +1,15 @@
 """Pages of a long list: the ids of one page first, from an index alone, then their rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from django.core.paginator import Page
+from django.core.paginator import Page, Paginator
 
 if TYPE_CHECKING:
-    from django.core.paginator import Paginator
+    from django.db.models import QuerySet
 
     Base = Paginator[Any]
 else:
-    from django.core.paginator import Paginator as Base
+    Base = Paginator
 
 
 class RowsLast(Base):
@@ -17,6 +17,7 @@ class RowsLast(Base):
 
     def page(self, number: int | str) -> "Page[Any]":
         number = self.validate_number(number)
+        rows = cast("QuerySet[Any]", self.object_list)  # what the list hands over
         first = (number - 1) * self.per_page
-        ids = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
-        return self._get_page(self.object_list.filter(pk__in=ids), number, self)
+        ids = list(rows.values_list("pk", flat=True)[first : first + self.per_page])
+        return Page(rows.filter(pk__in=ids), number, self)

@@ -1,6 +1,6 @@
 """Filters of the record list that people keep: their own to name, share and remove."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
 from django.http import QueryDict
@@ -124,7 +124,7 @@ def _query_check(query: str) -> str:
 
 
 def _wrong(field: str, sentence: str) -> Invalid:
-    details: dict[str, list[str]] = {field: [sentence]}
+    details: dict[str, Any] = {field: [sentence]}  # Any: as DomainError takes them
     return Invalid(sentence, **details)
 
 
