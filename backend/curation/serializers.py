@@ -41,6 +41,8 @@ class RecordOutput(serializers.ModelSerializer[Record]):
             "author",
             "reviewer",
             "review_note",
+            "forgotten_at",
+            "erased_at",
             "created_at",
             "updated_at",
         )
@@ -150,6 +152,16 @@ class DatasetVersionOutput(serializers.ModelSerializer[DatasetVersion]):
     counts = VersionCounts()
     examples = VersionExamples(help_text="One for each wording of a record's question.")
     created_by = Person(allow_null=True)
+    findings = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="What the quality checks said at the freeze: kind and number.",
+    )
+    erased = serializers.IntegerField(
+        default=0,
+        read_only=True,
+        help_text="Records whose words were erased since; where there are some, the hash can no "
+        "longer be computed from the export.",
+    )
 
     class Meta:
         model = DatasetVersion
@@ -159,6 +171,8 @@ class DatasetVersionOutput(serializers.ModelSerializer[DatasetVersion]):
             "sha256",
             "counts",
             "examples",
+            "findings",
+            "erased",
             "validation_share",
             "note",
             "created_by",
@@ -179,7 +193,8 @@ class VersionItemOutput(serializers.ModelSerializer[DatasetVersionItem]):
     instruction = serializers.CharField(source="revision.content.instruction")
     output = serializers.CharField(source="revision.content.output")
     reason = serializers.CharField(source="get_reason_display")
+    erased = serializers.BooleanField(source="is_erased", help_text="Its words are gone.")
 
     class Meta:
         model = DatasetVersionItem
-        fields = ("record", "revision", "split", "reason", "instruction", "output")
+        fields = ("record", "revision", "split", "reason", "instruction", "output", "erased")

@@ -93,5 +93,9 @@ class Migration(migrations.Migration):
             model_name='record',
             constraint=models.CheckConstraint(condition=models.Q(('erased_at', None), ('forgotten_at__isnull', False), _connector='OR'), name='erased_is_forgotten'),
         ),
+        migrations.AddIndex(
+            model_name='record',
+            index=models.Index(condition=models.Q(('erased_at__isnull', False)), fields=['erased_at'], name='erased_records'),
+        ),
         migrations.RunSQL(REFUSE, ALLOW),
     ]

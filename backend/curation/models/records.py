@@ -159,6 +159,12 @@ class Record(BaseModel):
             GinIndex(fields=["wording_keys"], fastupdate=False),
             GinIndex(fields=["near_keys"]),
             GinIndex(fields=["search"], fastupdate=False),
+            # Few ever are: versions ask which of theirs.
+            models.Index(
+                fields=["erased_at"],
+                condition=models.Q(erased_at__isnull=False),
+                name="erased_records",
+            ),
         )
         constraints = (
             models.CheckConstraint(

@@ -1,6 +1,7 @@
 """Writes of records and versions."""
 
 from backend.curation.services.exports import records_export
+from backend.curation.services.forgetting import record_forget
 from backend.curation.services.imports import records_import
 from backend.curation.services.records import (
     record_create,
@@ -24,6 +25,7 @@ __all__ = [
     "record_archive",
     "record_create",
     "record_delete",
+    "record_forget",
     "record_reject",
     "record_reopen",
     "record_submit",

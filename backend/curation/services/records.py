@@ -14,6 +14,7 @@ from backend.common.copying import copy_insert
 from backend.common.errors import Conflict
 from backend.curation.content import NAMES, columns, content_check, content_of
 from backend.curation.models import DatasetVersionItem, Record, Revision
+from backend.curation.services.forgetting import forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,9 +102,11 @@ def record_update(
     Raises:
         NotAllowed: the person may not write records.
         Invalid: with the first field that is wrong.
-        Conflict: somebody else has changed or decided on it meanwhile.
+        Conflict: somebody else has changed or decided on it meanwhile, or it is forgotten.
     """
     require(actor, Action.RECORDS_WRITE)
+    if record.forgotten_at is not None:
+        raise forgotten()
     if revision is not None and revision != record.revision:
         raise edited_meanwhile(record)
     before = content_of(record)
@@ -113,7 +116,7 @@ def record_update(
         return record
     number = record.revision + 1
     changed = Record.objects.filter(
-        pk=record.pk, revision=record.revision, status=record.status
+        pk=record.pk, revision=record.revision, status=record.status, forgotten_at=None
     ).update(
         **columns(after),
         revision=number,

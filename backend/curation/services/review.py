@@ -10,6 +10,7 @@ from backend.accounts.roles import Action, require, require_other_eyes
 from backend.common.audit import audit_write
 from backend.common.errors import Conflict, DomainError, Invalid
 from backend.curation.models import Record, Revision
+from backend.curation.services.forgetting import forgotten
 from backend.curation.services.records import edited_meanwhile
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ def _move(
 ) -> Record:
     if revision is not None and revision != record.revision:
         raise edited_meanwhile(record)
+    if record.forgotten_at is not None:
+        raise forgotten()
     before = record.status
     if to not in Record.transitions[before]:
         raise Conflict(
