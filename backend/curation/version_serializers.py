@@ -8,8 +8,6 @@ from backend.curation.comparison import Change
 from backend.curation.models import DatasetVersionItem
 from backend.curation.serializers import VersionCounts, VersionExamples
 
-Split = DatasetVersionItem.Split
-
 
 class VersionName(serializers.Serializer[Any]):
     id = serializers.UUIDField()
@@ -85,8 +83,8 @@ class DiffRowOutput(serializers.Serializer[Any]):
     instruction = serializers.CharField(source="words")
     from_revision = serializers.IntegerField(allow_null=True)
     to_revision = serializers.IntegerField(allow_null=True)
-    from_split = serializers.ChoiceField(Split.choices, allow_null=True)
-    to_split = serializers.ChoiceField(Split.choices, allow_null=True)
+    from_split = serializers.CharField(allow_null=True, help_text="As `split` of an item.")
+    to_split = serializers.CharField(allow_null=True, help_text="As `split` of an item.")
     reason = serializers.SerializerMethodField(help_text="Why it is left out; else empty.")
 
     def get_reason(self, row: Any) -> str:

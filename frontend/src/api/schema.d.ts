@@ -197,6 +197,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dataset-versions/{version_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_diff_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-versions/{version_id}/diff/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_diff_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dataset-versions/{version_id}/export": {
         parameters: {
             query?: never;
@@ -221,6 +253,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["dataset_versions_items_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-versions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_preview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -309,6 +357,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{record_id}/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_forget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{record_id}/reject": {
         parameters: {
             query?: never;
@@ -351,6 +415,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["records_submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -620,6 +700,27 @@ export interface components {
             /** @description The assistant's system prompt is no longer the one it was trained under. */
             readonly prompt_changed: boolean;
         };
+        AdapterUseOutput: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            version: number;
+            /**
+             * @description Where the record stood.
+             *
+             *     * `train` - training
+             *     * `validation` - validation
+             *     * `golden` - golden
+             *     * `dropped` - dropped
+             */
+            split: components["schemas"]["SplitEnum"];
+            /** @description It was trained on the record: forgetting it means to retrain. */
+            learnt: boolean;
+            /** @description Assistants that answer with it now. */
+            in_production: string[];
+            /** Format: date-time */
+            created_at: string;
+        };
         AssistantName: {
             /** Format: uuid */
             id: string;
@@ -648,6 +749,30 @@ export interface components {
         };
         /** @enum {unknown} */
         BlankEnum: "";
+        ChangeCounts: {
+            added: number;
+            changed: number;
+            removed: number;
+            /** @description To another part of the version. */
+            moved: number;
+            /** @description Left out, with a reason. */
+            dropped: number;
+        };
+        /**
+         * @description * `added` - added
+         *     * `changed` - changed
+         *     * `removed` - removed
+         *     * `moved` - moved to another part
+         *     * `dropped` - left out
+         * @enum {string}
+         */
+        ChangeEnum: "added" | "changed" | "removed" | "moved" | "dropped";
+        ChangedRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            change: components["schemas"]["ChangeEnum"];
+        };
         /** @description ``assistant`` and ``current_message`` are ids. */
         ConversationOutput: {
             /** Format: uuid */
@@ -674,6 +799,15 @@ export interface components {
             counts: components["schemas"]["VersionCounts"];
             /** @description One for each wording of a record's question. */
             examples: components["schemas"]["VersionExamples"];
+            /** @description What the quality checks said at the freeze: kind and number. */
+            findings: {
+                [key: string]: number;
+            };
+            /**
+             * @description Records whose words were erased since; where there are some, the hash can no longer be computed from the export.
+             * @default 0
+             */
+            readonly erased: number;
             /** Format: double */
             validation_share?: number;
             note?: string;
@@ -720,9 +854,53 @@ export interface components {
             proof: components["schemas"]["ProofEnum"];
             readonly proof_note: string;
         };
+        DiffRowOutput: {
+            /** Format: uuid */
+            record: string;
+            change: components["schemas"]["ChangeEnum"];
+            instruction: string;
+            from_revision: number | null;
+            to_revision: number | null;
+            /** @description As `split` of an item. */
+            from_split: string | null;
+            /** @description As `split` of an item. */
+            to_split: string | null;
+            /** @description Why it is left out; else empty. */
+            readonly reason: string;
+        };
         DroppedExample: {
             id: string;
             reason: string;
+        };
+        DroppedRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            /** @description A sentence for people. */
+            reason: string;
+        };
+        ExpiringRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            /** Format: date */
+            valid_until: string;
+        };
+        FieldChangeOutput: {
+            name: string;
+            /** @description The field's name for people. */
+            title: string;
+            before: unknown;
+            after: unknown;
+        };
+        ForgetInputRequest: {
+            /** @description For those who ask later. */
+            reason: string;
+            /**
+             * @description Take its words out of the record and all its revisions; for reviewers.
+             * @default false
+             */
+            erase: boolean;
         };
         FreezeInputRequest: {
             /**
@@ -932,6 +1110,33 @@ export interface components {
             readonly roles: string[];
             readonly may: string[];
         };
+        PreviewOutput: {
+            counts: components["schemas"]["VersionCounts"];
+            examples: components["schemas"]["VersionExamples"];
+            /**
+             * Format: date
+             * @description The day on which records have to be valid.
+             */
+            day: string;
+            /** @description The last version, which changes are counted from. */
+            against: components["schemas"]["VersionName"] | null;
+            changes: components["schemas"]["ChangeCounts"];
+            /** @description What the quality checks say of what would be in: kind and number. */
+            findings: {
+                [key: string]: number;
+            };
+            dropped_by_reason: {
+                [key: string]: number;
+            };
+            /** @description Would be in, and expire within 30 days. */
+            expiring: number;
+            /** @description The first 100. */
+            dropped_records: components["schemas"]["DroppedRecord"][];
+            /** @description The first 100. */
+            expiring_records: components["schemas"]["ExpiringRecord"][];
+            /** @description The first 100. */
+            changed_records: components["schemas"]["ChangedRecord"][];
+        };
         PromoteInputRequest: {
             /** @description Id or slug. */
             assistant: string;
@@ -1052,6 +1257,16 @@ export interface components {
             /** Reason */
             review_note?: string;
             /**
+             * Forgotten
+             * Format: date-time
+             */
+            readonly forgotten_at: string | null;
+            /**
+             * Erased
+             * Format: date-time
+             */
+            readonly erased_at: string | null;
+            /**
              * Created
              * Format: date-time
              */
@@ -1071,6 +1286,11 @@ export interface components {
          * @enum {string}
          */
         RecordStatus: "draft" | "in_review" | "approved" | "rejected" | "archived";
+        RecordUsageOutput: {
+            versions: components["schemas"]["VersionUseOutput"][];
+            /** @description Those in production first. */
+            adapters: components["schemas"]["AdapterUseOutput"][];
+        };
         RejectInputRequest: {
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number | null;
@@ -1264,6 +1484,20 @@ export interface components {
             reason: string;
             instruction: string;
             output: string;
+            /** @description Its words are gone. */
+            erased: boolean;
+        };
+        VersionName: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+        };
+        VersionUseOutput: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+            revision: number;
+            split: components["schemas"]["SplitEnum"];
         };
         OpenAiError: {
             error: {
@@ -1714,6 +1948,65 @@ export interface operations {
             };
         };
     };
+    dataset_versions_diff_list: {
+        parameters: {
+            query?: {
+                /** @description The version to compare with; the one before if not given. */
+                against?: string;
+                /**
+                 * @description Only changes of this kind.
+                 *
+                 *     * `added` - added
+                 *     * `changed` - changed
+                 *     * `removed` - removed
+                 *     * `moved` - moved to another part
+                 *     * `dropped` - left out
+                 */
+                change?: "added" | "changed" | "removed" | "moved" | "dropped";
+            };
+            header?: never;
+            path: {
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffRowOutput"];
+                };
+            };
+        };
+    };
+    dataset_versions_diff_record: {
+        parameters: {
+            query?: {
+                /** @description The version to compare with; the one before if not given. */
+                against?: string;
+            };
+            header?: never;
+            path: {
+                record_id: string;
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldChangeOutput"][];
+                };
+            };
+        };
+    };
     dataset_versions_export: {
         parameters: {
             query?: never;
@@ -1752,6 +2045,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionItemOutput"];
+                };
+            };
+        };
+    };
+    dataset_versions_preview: {
+        parameters: {
+            query?: {
+                /** @description As for the freeze: 0 to 0.5; default 0.1. */
+                validation_share?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOutput"];
                 };
             };
         };
@@ -1960,6 +2275,32 @@ export interface operations {
             };
         };
     };
+    records_forget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetInputRequest"];
+                "multipart/form-data": components["schemas"]["ForgetInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
     records_reject: {
         parameters: {
             query?: never;
@@ -2029,6 +2370,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
+    records_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordUsageOutput"];
                 };
             };
         };
