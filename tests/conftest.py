@@ -13,10 +13,14 @@ from pathlib import Path
 
 import django
 import pytest
+from hypothesis import HealthCheck, settings
 
 from backend.config import env
 from tests.network import refuse_the_network
 from tests.services import Services, environment
+
+settings.register_profile("loredesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loredesk")
 
 HERE = Path(__file__).parent
 WITHOUT_SERVICES = {"architecture", "ml", "e2e"}

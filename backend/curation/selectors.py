@@ -4,7 +4,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection
-from django.db.models import CharField, Count, F, Func, IntegerField, Q, Sum
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Count,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+)
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -145,13 +158,21 @@ def saved_filter_get(*, user: "User", filter_id: "uuid.UUID") -> SavedFilter:
 
 
 def dataset_version_list(*, user: "User") -> "QuerySet[DatasetVersion]":
-    """All versions, newest first.
+    """All versions, newest first, each with how many of its records were ``erased`` since.
 
     Raises:
         NotAllowed: the person may not read versions.
     """
     require(user, Action.RECORDS_READ)
-    return DatasetVersion.objects.select_related("created_by")
+    erased = (
+        DatasetVersionItem.objects.filter(version=OuterRef("pk"), record__erased_at__isnull=False)
+        .order_by()
+        .values("version")
+        .annotate(number=Count("pk"))
+    )
+    return DatasetVersion.objects.select_related("created_by").annotate(
+        erased=Coalesce(Subquery(erased.values("number")), 0)
+    )
 
 
 def dataset_version_get(*, user: "User", version_id: "uuid.UUID") -> DatasetVersion:
@@ -177,7 +198,23 @@ def dataset_version_items(
         NotFound: there is no such version.
     """
     version = dataset_version_get(user=user, version_id=version_id)
-    return DatasetVersionItem.objects.filter(version=version).select_related("revision")
+    erased = ExpressionWrapper(Q(record__erased_at__isnull=False), output_field=BooleanField())
+    items = DatasetVersionItem.objects.filter(version=version).select_related("revision")
+    return items.annotate(is_erased=erased)
+
+
+def record_versions(*, user: "User", record_id: "uuid.UUID") -> "QuerySet[DatasetVersionItem]":
+    """The places of a record in the versions that contain it, newest first.
+
+    Raises:
+        NotAllowed: the person may not read records.
+        NotFound: there is no such record.
+    """
+    record = record_get(user=user, record_id=record_id)
+    contained = DatasetVersionItem.objects.filter(record=record).exclude(
+        split=DatasetVersionItem.Split.DROPPED
+    )
+    return contained.select_related("version", "revision").order_by("-version__number")
 
 
 def approved_wordings(*, user: "User") -> int:

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.curation.finding_serializers import FindingCounts
+from backend.curation.findings.kinds import kind_name
 from backend.curation.findings.writing import severity_counts
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
 from backend.curation.services.imports import Outcome
@@ -46,6 +47,8 @@ class RecordOutput(serializers.ModelSerializer[Record]):
             "reviewer",
             "review_note",
             "findings",
+            "forgotten_at",
+            "erased_at",
             "created_at",
             "updated_at",
         )
@@ -176,10 +179,30 @@ class VersionExamples(serializers.Serializer[Any]):
     golden = serializers.IntegerField()
 
 
-class DatasetVersionOutput(serializers.ModelSerializer[DatasetVersion]):
+class WithFindingNames(serializers.Serializer[Any]):
+    """Of what has ``findings``: what people call each kind."""
+
+    finding_names = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_finding_names(self, counted: Any) -> dict[str, str]:  # Any: a version or a preview
+        return {code: kind_name(code) for code in counted.findings}
+
+
+class DatasetVersionOutput(WithFindingNames, serializers.ModelSerializer[DatasetVersion]):
     counts = VersionCounts()
     examples = VersionExamples(help_text="One for each wording of a record's question.")
     created_by = Person(allow_null=True)
+    findings = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="What the quality checks said at the freeze: kind and number.",
+    )
+    erased = serializers.IntegerField(
+        default=0,
+        read_only=True,
+        help_text="Records whose words were erased since; where there are some, the hash can no "
+        "longer be computed from the export.",
+    )
 
     class Meta:
         model = DatasetVersion
@@ -189,6 +212,9 @@ class DatasetVersionOutput(serializers.ModelSerializer[DatasetVersion]):
             "sha256",
             "counts",
             "examples",
+            "findings",
+            "finding_names",
+            "erased",
             "validation_share",
             "note",
             "created_by",
@@ -209,7 +235,8 @@ class VersionItemOutput(serializers.ModelSerializer[DatasetVersionItem]):
     instruction = serializers.CharField(source="revision.content.instruction")
     output = serializers.CharField(source="revision.content.output")
     reason = serializers.CharField(source="get_reason_display")
+    erased = serializers.BooleanField(source="is_erased", help_text="Its words are gone.")
 
     class Meta:
         model = DatasetVersionItem
-        fields = ("record", "revision", "split", "reason", "instruction", "output")
+        fields = ("record", "revision", "split", "reason", "instruction", "output", "erased")

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from backend.curation import desk_views, finding_views, inbox_views, version_views, views
+from backend.curation import (
+    desk_views,
+    finding_views,
+    forget_views,
+    inbox_views,
+    version_views,
+    views,
+)
 
 urlpatterns = [
     path("records", views.RecordsView.as_view(), name="records"),
@@ -57,11 +64,31 @@ urlpatterns = [
         "records/<uuid:record_id>/archive", views.RecordArchiveView.as_view(), name="record-archive"
     ),
     path(
+        "records/<uuid:record_id>/forget",
+        forget_views.RecordForgetView.as_view(),
+        name="record-forget",
+    ),
+    path(
         "records/<uuid:record_id>/revisions",
         views.RevisionsView.as_view(),
         name="record-revisions",
     ),
     path("dataset-versions", version_views.VersionsView.as_view(), name="dataset-versions"),
+    path(
+        "dataset-versions/preview",
+        version_views.FreezePreviewView.as_view(),
+        name="dataset-version-preview",
+    ),
+    path(
+        "dataset-versions/<uuid:version_id>/diff",
+        version_views.VersionDiffView.as_view(),
+        name="dataset-version-diff",
+    ),
+    path(
+        "dataset-versions/<uuid:version_id>/diff/<uuid:record_id>",
+        version_views.RecordDiffView.as_view(),
+        name="dataset-version-diff-record",
+    ),
     path(
         "dataset-versions/<uuid:version_id>",
         version_views.VersionView.as_view(),

@@ -2,9 +2,19 @@
 
 from django.urls import path
 
-from backend.serving import views
+from backend.serving import usage_views, views
 
 urlpatterns = [
+    path(
+        "records/<uuid:record_id>/usage",
+        usage_views.RecordUsageView.as_view(),
+        name="record-usage",
+    ),
+    path(
+        "records/<uuid:record_id>/usage/panel",
+        usage_views.record_usage_panel,
+        name="record-usage-panel",
+    ),
     path("assistants", views.AssistantsView.as_view(), name="assistants"),
     path("assistants/<uuid:assistant_id>", views.AssistantView.as_view(), name="assistant"),
     path(

@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from backend.accounts.access import acting_user
-from backend.accounts.role_admin import RoleAdmin, action
+from backend.accounts.role_admin import action
 from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
 from backend.curation import services
 from backend.curation.admin.bulk_page import bulk_page
+from backend.curation.admin.forgetting import ForgetActions
 from backend.curation.admin.forms import FreezeForm, RejectForm
 from backend.curation.admin.import_page import import_page
 from backend.curation.models import Record
@@ -44,7 +45,7 @@ def go(request: "HttpRequest", address: str) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
-class RecordActions(RoleAdmin):
+class RecordActions(ForgetActions):
     actions = (
         "approve",
         "reject_many",
@@ -74,7 +75,7 @@ class RecordActions(RoleAdmin):
             ],
         },
     )
-    actions_detail = ("reject", "archive_one", "reopen_one")
+    actions_detail = ("reject", "archive_one", "reopen_one", "forget_one")
     actions_submit_line = ("save_and_approve", "save_and_submit")
 
     # ------------------------------------------------------------ who may
@@ -118,6 +119,7 @@ class RecordActions(RoleAdmin):
     def has_reopen_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
         record = self.get_object(request, str(object_id))
         archived = record is not None and record.status == Status.ARCHIVED
+        archived = archived and record.forgotten_at is None
         return archived and may(request.user, Action.RECORDS_WRITE)
 
     # ------------------------------------------------------------ many at once

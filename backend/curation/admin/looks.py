@@ -53,6 +53,8 @@ def status_badges(record: Record) -> "SafeString":
 
 
 def question_and_answer(record: Record) -> "SafeString":
+    if record.erased_at is not None:
+        return format_html('<span class="ld-question">{}</span>', _("erased"))
     return format_html(
         '<span class="ld-question">{}</span><span class="ld-answer">{}</span>',
         excerpt(record.instruction),

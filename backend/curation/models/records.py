@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from backend.common.models import BaseModel, TransitionQuerySet
 
 if TYPE_CHECKING:
+    import uuid
+
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
 
@@ -28,6 +30,15 @@ class Matches(models.Lookup):
     ) -> "tuple[str, tuple[str | int, ...]]":
         column, params = self.process_lhs(compiler, connection)
         return f"{column} @@ %s::tsquery", (*params, self.rhs)
+
+
+class RecordQuerySet(TransitionQuerySet["Record"]):
+    """What is forgotten moves nowhere."""
+
+    def transition(self, pk: "uuid.UUID", from_: str, to: str, **changes: object) -> bool:
+        return TransitionQuerySet.transition(
+            self.filter(forgotten_at=None), pk, from_, to, **changes
+        )
 
 
 class Record(BaseModel):
@@ -112,6 +123,21 @@ class Record(BaseModel):
     valid_until = models.DateField(
         _("valid until"), null=True, blank=True, help_text=_("The last day on which it is true.")
     )
+    # Somebody asked that it is forgotten: it stays archived for good (``services.forgetting``).
+    forgotten_at = models.DateTimeField(_("forgotten"), null=True, editable=False)
+    forgotten_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("forgotten by"),
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    forget_reason = models.CharField(
+        _("why it is forgotten"), max_length=500, blank=True, default="", editable=False
+    )
+    # Nor does anything stand in it any more, or in its revisions.
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=1, editable=False)
     # The revision that was last approved, whatever has become of the record since.
     approved_revision = models.PositiveIntegerField(null=True, editable=False)
@@ -129,7 +155,7 @@ class Record(BaseModel):
     # ``words.search_vector`` of everything in it that is searched for.
     search = SearchVectorField(default="", editable=False)
 
-    objects = TransitionQuerySet["Record"].as_manager()
+    objects = RecordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("record")
@@ -156,10 +182,26 @@ class Record(BaseModel):
                 name="record_check_due",
             ),
             GinIndex(fields=["search"], fastupdate=False),
+            # Few ever are: versions ask which of theirs.
+            models.Index(
+                fields=["erased_at"],
+                condition=models.Q(erased_at__isnull=False),
+                name="erased_records",
+            ),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(forgotten_at=None) | models.Q(status="archived"),
+                name="forgotten_stays_archived",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(erased_at=None) | models.Q(forgotten_at__isnull=False),
+                name="erased_is_forgotten",
+            ),
         )
 
     def __str__(self) -> str:
-        return self.instruction[:80]
+        return self.instruction[:80] or "–"
 
 
 class Revision(BaseModel):

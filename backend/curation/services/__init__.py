@@ -2,6 +2,7 @@
 
 from backend.curation.services.bulk import BulkAction, BulkResult, records_bulk
 from backend.curation.services.exports import records_export
+from backend.curation.services.forgetting import record_forget
 from backend.curation.services.history import record_restore
 from backend.curation.services.imports import records_import
 from backend.curation.services.inbox import (
@@ -45,6 +46,7 @@ __all__ = [
     "record_archive",
     "record_create",
     "record_delete",
+    "record_forget",
     "record_reject",
     "record_reopen",
     "record_restore",

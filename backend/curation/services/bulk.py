@@ -20,6 +20,7 @@ from backend.common.words import search_vector
 from backend.curation.authorship import worded_by
 from backend.curation.content import SENTENCES, content_check, content_of, searched
 from backend.curation.models import Record, Revision
+from backend.curation.services.forgetting import forgotten
 from backend.curation.services.review import reason_check, require_not_own, wrong_status
 from backend.curation.tasks import sweep_ask
 from ml.formats.rows import MAX_ENTRIES
@@ -187,6 +188,10 @@ def _sort(
 ) -> None:
     changed: list[tuple[Record, RecordFields]] = []
     for record in _locked(ids).defer("search", "near_keys", "wording_keys"):
+        if record.forgotten_at is not None:
+            refused = forgotten()
+            result.refuse(refused.code, refused.message)
+            continue
         before = content_of(record)
         after = _sorted(before, action, tags)
         if after == before:

@@ -17,6 +17,7 @@ from backend.curation.content import NAMES, columns, content_check, content_of
 from backend.curation.findings.partners import partners_of, partners_recount
 from backend.curation.findings.writing import findings_refresh
 from backend.curation.models import DatasetVersionItem, Record, Revision
+from backend.curation.services.forgetting import forgotten
 from backend.curation.tasks import sweep_ask
 
 if TYPE_CHECKING:
@@ -122,9 +123,11 @@ def record_update(
     Raises:
         NotAllowed: the person may not write records.
         Invalid: with the first field that is wrong.
-        Conflict: somebody else has changed or decided on it meanwhile.
+        Conflict: somebody else has changed or decided on it meanwhile, or it is forgotten.
     """
     require(actor, Action.RECORDS_WRITE)
+    if record.forgotten_at is not None:
+        raise forgotten()
     if revision is not None and revision != record.revision:
         raise edited_meanwhile(record)
     before = content_of(record)
@@ -135,7 +138,7 @@ def record_update(
     number = record.revision + 1
     kept = same_words(before, after)
     changed = Record.objects.filter(
-        pk=record.pk, revision=record.revision, status=record.status
+        pk=record.pk, revision=record.revision, status=record.status, forgotten_at=None
     ).update(
         **columns(after),
         revision=number,

@@ -11,6 +11,7 @@ from backend.common.audit import audit_write
 from backend.common.errors import Conflict, Invalid
 from backend.curation.authorship import worded_by
 from backend.curation.models import Record
+from backend.curation.services.forgetting import forgotten
 from backend.curation.services.records import edited_meanwhile, records_checked
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ def _move(
 ) -> Record:
     if revision is not None and revision != record.revision:
         raise edited_meanwhile(record)
+    if record.forgotten_at is not None:
+        raise forgotten()
     before = record.status
     if to not in Record.transitions[before]:
         raise wrong_status(before, to)

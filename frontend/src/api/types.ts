@@ -109,6 +109,44 @@ export interface DatasetVersion {
   created_by: Named | null
   validation_share: number
   note: string
+  /** What the quality checks said when it was frozen: kind and number. */
+  findings: Record<string, number>
+  /** What people call each kind. */
+  finding_names: Record<string, string>
+  /** Records whose words were erased since: the hash no longer fits what is left. */
+  erased: number
+}
+
+/** What became of a record from one version to another. */
+export type Change = 'added' | 'changed' | 'removed' | 'moved' | 'dropped'
+
+export interface FreezePreview {
+  counts: Record<Split, number>
+  against: { id: string; number: number } | null
+  changes: Record<Change, number>
+  findings: Record<string, number>
+  /** What people call each kind. */
+  finding_names: Record<string, string>
+  expiring: number
+  dropped_records: { record: string; instruction: string; reason: string }[]
+}
+
+export interface DiffRow {
+  record: string
+  change: Change
+  instruction: string
+  from_revision: number | null
+  to_revision: number | null
+  from_split: Split | null
+  to_split: Split | null
+  /** Why it is left out; empty otherwise. */
+  reason: string
+}
+
+export interface VersionDiff extends Page<DiffRow> {
+  before: { id: string; number: number }
+  after: { id: string; number: number }
+  counts: Record<Change, number>
 }
 
 export interface VersionItem {
@@ -119,6 +157,8 @@ export interface VersionItem {
   reason: string
   instruction: string
   output: string
+  /** Its words are gone. */
+  erased: boolean
 }
 
 // Runs

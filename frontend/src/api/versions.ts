@@ -1,5 +1,5 @@
 import { request } from './client'
-import type { DatasetVersion, Page, Split, VersionItem } from './types'
+import type { Change, DatasetVersion, FreezePreview, Page, Split, VersionDiff, VersionItem } from './types'
 
 export const versionList = () => request<Page<DatasetVersion>>('GET', '/dataset-versions')
 
@@ -13,3 +13,9 @@ export const versionItems = (id: string, split: Split | null) =>
 
 /** Where the zip in LLaMA-Factory layout is downloaded from. */
 export const versionExportUrl = (id: string) => `/api/v1/dataset-versions/${id}/export`
+
+export const versionPreview = (share: number) =>
+  request<FreezePreview>('GET', '/dataset-versions/preview', { query: { validation_share: share } })
+
+export const versionDiff = (id: string, against: string | null, change: Change | null) =>
+  request<VersionDiff>('GET', `/dataset-versions/${id}/diff`, { query: { against, change, page_size: 20 } })

@@ -130,9 +130,10 @@ def test_a_base_model_that_cannot_be_is_told_before_anything_is_queued(
 
 
 def test_a_version_without_training_records_is_refused(
-    api: As, trainer: User, assistant: Assistant, version: DatasetVersion
+    api: As, trainer: User, assistant: Assistant
 ) -> None:
-    DatasetVersion.objects.update(counts={"train": 0, "validation": 0, "golden": 3, "dropped": 0})
+    counts = {"train": 0, "validation": 0, "golden": 3, "dropped": 0}
+    version = DatasetVersion.objects.create(number=9, sha256="0" * 64, counts=counts)
     answer = start(api(trainer), version)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "nothing_to_train"
