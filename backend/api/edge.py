@@ -121,7 +121,7 @@ def caller_of(scope: "HTTPScope") -> Caller:
         request = HttpRequest()
         engine = import_module(settings.SESSION_ENGINE)
         request.session = engine.SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
-        user = get_user(request)  # type: ignore[assignment]  # of our own model
+        user = get_user(request)
     return Caller(user.is_authenticated and user.is_active, may(user, Action.RECORDS_WRITE))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def records_import_upload(
     *,
     actor: "User",
-    file: "UploadedFile",
+    file: "UploadedFile[bytes]",
     given: "Mapping[str, Any]",
 ) -> "ImportResult | Job":
     """Import, or only look: the result, or the job of a worker.
@@ -146,7 +146,7 @@ def _at_once_or_later(
     if not path.is_file():
         raise Invalid(_("The file is no longer here. Choose it again."), code="file_gone")
     chosen = import_jobs.reading_options(options)
-    given = {
+    given: dict[str, Any] = {
         "upload": upload,
         "filename": filename,
         "options": dict(options),

@@ -197,7 +197,7 @@ class RecordsImportView(APIView):
             given=given.validated_data,
         )
         if isinstance(answer, Job):
-            shown = {"counts": None, "rows": [], "task": answer.pk}
+            shown: dict[str, Any] = {"counts": None, "rows": [], "task": answer.pk}
             return Response(ImportOutput(shown).data, status=status.HTTP_202_ACCEPTED)
         shown = {"counts": answer.counts, "rows": answer.rows, "task": None}
         return Response(ImportOutput(shown).data)

@@ -15,7 +15,7 @@ from backend.common import job_runs, jobs
 from backend.common.models import Job
 from backend.curation import import_jobs, uploads
 from backend.curation.models import Record, Revision
-from backend.curation.services import imports
+from backend.curation.services import imports, records_insert
 from ml.formats import ParsedRow, RecordFields
 from tests.backend.conftest import Api, at_once
 
@@ -74,7 +74,7 @@ def test_a_dry_run_by_the_worker_stores_nothing_and_says_the_same(api: As, curat
     job_runs.job_run(job_id=dry)
     assert not Record.objects.exists()
     job_runs.job_run(job_id=real)
-    results = [Job.objects.get(pk=pk).result for pk in (dry, real)]
+    results = [Job.objects.get(pk=pk).result or {} for pk in (dry, real)]
     assert results[0]["counts"] == results[1]["counts"]
     assert results[0]["rows"] == results[1]["rows"]
 
@@ -101,7 +101,7 @@ def test_cancelled_in_the_middle_leaves_nothing_and_says_so(
     api: As, curator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = started(api, curator)
-    real = imports.records_insert
+    real = records_insert
 
     def cancelled_meanwhile(**given: Any) -> Any:
         made = real(**given)

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings as settings_of
 from django.test import Client
@@ -13,6 +12,7 @@ from pytest_django import Settings
 from backend.accounts.roles import Role
 from backend.accounts.services import person_create
 from backend.api.edge import BodyLimit, SameOriginSocket
+from backend.chat.database import database_step
 from backend.config.asgi import application
 
 
@@ -168,8 +168,8 @@ async def test_how_much_may_be_sent_depends_on_where_and_by_whom(chunked: bool) 
         session = client.cookies[settings_of.SESSION_COOKIE_NAME].value
         return [(b"cookie", f"{settings_of.SESSION_COOKIE_NAME}={session}".encode())]
 
-    curator = await sync_to_async(cookie_of)("curator", Role.CURATOR)
-    employee = await sync_to_async(cookie_of)("employee", Role.EMPLOYEE)
+    curator = await database_step(cookie_of)("curator", Role.CURATOR)
+    employee = await database_step(cookie_of)("employee", Role.EMPLOYEE)
     forged = [(b"cookie", f"{settings_of.SESSION_COOKIE_NAME}=made-up".encode())]
     key = [(b"authorization", b"Bearer ldk_made-up")]
     for path, size, headers, expected in (
