@@ -74,6 +74,6 @@ def test_the_list_shows_and_filters_findings(curator: User, record: Record) -> N
         ("finding=phone", True),
         ("finding=email", False),
     ):
-        page = client.get(f"{LIST}?{query}")
-        assert page.status_code == 200
-        assert (str(record.pk) in page.content.decode()) == listed, query
+        answer = client.get(f"{LIST}?{query}")
+        assert answer.status_code == 200
+        assert (str(record.pk) in answer.content.decode()) == listed, query
