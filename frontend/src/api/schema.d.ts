@@ -197,6 +197,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dataset-versions/{version_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_diff_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-versions/{version_id}/diff/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_diff_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dataset-versions/{version_id}/export": {
         parameters: {
             query?: never;
@@ -221,6 +253,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["dataset_versions_items_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-versions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_preview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -319,6 +367,22 @@ export interface paths {
         };
         /** @description What became of one's own, whatever one's role. */
         get: operations["feedback_mine_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["findings_summary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -442,6 +506,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{record_id}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_findings_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/findings/{finding_id}/fix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_findings_fix"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/findings/{finding_id}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_findings_ignore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_forget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{record_id}/reject": {
         parameters: {
             query?: never;
@@ -538,6 +666,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{record_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["records_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/bulk": {
         parameters: {
             query?: never;
@@ -580,6 +724,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["records_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/length": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["records_length"];
         delete?: never;
         options?: never;
         head?: never;
@@ -648,6 +808,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["session_update"];
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["tasks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["tasks_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["tasks_restart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/training-runs": {
@@ -859,6 +1067,27 @@ export interface components {
             /** @description The assistant's system prompt is no longer the one it was trained under. */
             readonly prompt_changed: boolean;
         };
+        AdapterUseOutput: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            version: number;
+            /**
+             * @description Where the record stood.
+             *
+             *     * `train` - training
+             *     * `validation` - validation
+             *     * `golden` - golden
+             *     * `dropped` - dropped
+             */
+            split: components["schemas"]["SplitEnum"];
+            /** @description It was trained on the record: forgetting it means to retrain. */
+            learnt: boolean;
+            /** @description Assistants that answer with it now. */
+            in_production: string[];
+            /** Format: date-time */
+            created_at: string;
+        };
         AssistantName: {
             /** Format: uuid */
             id: string;
@@ -923,6 +1152,30 @@ export interface components {
             reason: string;
             records: number;
         };
+        ChangeCounts: {
+            added: number;
+            changed: number;
+            removed: number;
+            /** @description To another part of the version. */
+            moved: number;
+            /** @description Left out, with a reason. */
+            dropped: number;
+        };
+        /**
+         * @description * `added` - added
+         *     * `changed` - changed
+         *     * `removed` - removed
+         *     * `moved` - moved to another part
+         *     * `dropped` - left out
+         * @enum {string}
+         */
+        ChangeEnum: "added" | "changed" | "removed" | "moved" | "dropped";
+        ChangedRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            change: components["schemas"]["ChangeEnum"];
+        };
         /** @description ``assistant`` and ``current_message`` are ids. */
         ConversationOutput: {
             /** Format: uuid */
@@ -941,6 +1194,7 @@ export interface components {
             /** Format: uuid */
             current_message: string | null;
         };
+        /** @description Of what has ``findings``: what people call each kind. */
         DatasetVersionOutput: {
             /** Format: uuid */
             readonly id: string;
@@ -949,6 +1203,18 @@ export interface components {
             counts: components["schemas"]["VersionCounts"];
             /** @description One for each wording of a record's question. */
             examples: components["schemas"]["VersionExamples"];
+            /** @description What the quality checks said at the freeze: kind and number. */
+            findings: {
+                [key: string]: number;
+            };
+            readonly finding_names: {
+                [key: string]: string;
+            };
+            /**
+             * @description Records whose words were erased since; where there are some, the hash can no longer be computed from the export.
+             * @default 0
+             */
+            readonly erased: number;
             /** Format: double */
             validation_share?: number;
             note?: string;
@@ -1004,9 +1270,37 @@ export interface components {
         DiffOutput: {
             fields_changed: components["schemas"]["FieldDifferenceOutput"][];
         };
+        DiffRowOutput: {
+            /** Format: uuid */
+            record: string;
+            change: components["schemas"]["ChangeEnum"];
+            instruction: string;
+            from_revision: number | null;
+            to_revision: number | null;
+            /** @description As `split` of an item. */
+            from_split: string | null;
+            /** @description As `split` of an item. */
+            to_split: string | null;
+            /** @description Why it is left out; else empty. */
+            readonly reason: string;
+        };
         DroppedExample: {
             id: string;
             reason: string;
+        };
+        DroppedRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            /** @description A sentence for people. */
+            reason: string;
+        };
+        ExpiringRecord: {
+            /** Format: uuid */
+            record: string;
+            instruction: string;
+            /** Format: date */
+            valid_until: string;
         };
         FeedbackAssistant: {
             /** Format: uuid */
@@ -1102,11 +1396,77 @@ export interface components {
          * @enum {string}
          */
         FeedbackState: "open" | "drafted" | "handled";
+        FieldChangeOutput: {
+            name: string;
+            /** @description The field's name for people. */
+            title: string;
+            before: unknown;
+            after: unknown;
+        };
         FieldDifferenceOutput: {
             field: string;
             before: string;
             after: string;
             pieces: components["schemas"]["PieceOutput"][];
+        };
+        FindingCounts: {
+            error: number;
+            warning: number;
+            info: number;
+        };
+        FindingOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Kind */
+            code: string;
+            readonly name: string;
+            readonly severity: components["schemas"]["SeverityEnum"];
+            field: string;
+            readonly message: string;
+            readonly found: string[];
+            params?: unknown;
+            /** Format: uuid */
+            other: string | null;
+            revision: number;
+            readonly fixes: components["schemas"]["FixOutput"][];
+            ignored_by: components["schemas"]["PersonOfFinding"] | null;
+            /**
+             * Ignored
+             * Format: date-time
+             */
+            ignored_at?: string | null;
+        };
+        /**
+         * @description * `correct` - put it right
+         *     * `archive` - archive this record
+         *     * `merge` - merge into the other record
+         * @enum {string}
+         */
+        FixEnum: "correct" | "archive" | "merge";
+        FixInputRequest: {
+            /**
+             * @description The finding's first fix where it is not given.
+             *
+             *     * `correct` - put it right
+             *     * `archive` - archive this record
+             *     * `merge` - merge into the other record
+             */
+            fix?: components["schemas"]["FixEnum"];
+            /** @description The record's revision you saw; answers 409 where there is a newer one. */
+            revision?: number | null;
+        };
+        FixOutput: {
+            fix: components["schemas"]["FixEnum"];
+            label: string;
+        };
+        ForgetInputRequest: {
+            /** @description For those who ask later. */
+            reason: string;
+            /**
+             * @description Take its words out of the record and all its revisions; for reviewers.
+             * @default false
+             */
+            erase: boolean;
         };
         FreezeInputRequest: {
             /**
@@ -1115,6 +1475,13 @@ export interface components {
              */
             validation_share?: number;
             note?: string;
+        };
+        IgnoreInputRequest: {
+            /**
+             * @description False takes the decision back.
+             * @default true
+             */
+            ignored: boolean;
         };
         ImportCounts: {
             new: number;
@@ -1129,11 +1496,26 @@ export interface components {
             format?: string;
             /** @default false */
             dry_run: boolean;
+            /** @description Of a text, if recognised wrongly. */
+            encoding?: string;
+            /** @description Of CSV, if recognised wrongly. */
+            delimiter?: string;
+            /** @description Of a spreadsheet, by its name. */
+            sheet?: string;
+            /** @description The row that names the columns, from 1. */
+            header?: number;
+            /** @description A JSON object: column of the file -> field, or nothing. */
+            columns?: unknown;
+            /** @description A JSON object: what to write for each {{name}}. */
+            placeholders?: unknown;
         };
         ImportOutput: {
-            counts: components["schemas"]["ImportCounts"];
+            counts: components["schemas"]["ImportCounts"] | null;
             rows: components["schemas"]["ImportRowOutput"][];
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description A worker imports a large file: GET /api/v1/tasks/{task}.
+             */
             task: string | null;
         };
         ImportRowOutput: {
@@ -1149,6 +1531,25 @@ export interface components {
          * @enum {string}
          */
         ImportRowOutputOutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
+        /** @description A record as far as it is written. */
+        LengthInputRequest: {
+            instruction?: string;
+            output?: string;
+            input?: string;
+            system?: string;
+            phrasings?: string[];
+        };
+        LengthOutput: {
+            model: string;
+            /** @description Tokens of the longest wording with its context. */
+            question: number | null;
+            answer: number | null;
+            /** @description Of the whole example, with template and system prompt. */
+            total: number | null;
+            /** @description How many the model reads; null where its tokenizer is not at hand. */
+            limit: number | null;
+            answer_limit: number | null;
+        };
         MessageAdapter: {
             /** Format: uuid */
             id: string;
@@ -1352,6 +1753,11 @@ export interface components {
          * @enum {string}
          */
         PersonLanguage: "en" | "zh-hans";
+        PersonOfFinding: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         PersonOutput: {
             /** Format: uuid */
             readonly id: string;
@@ -1376,6 +1782,37 @@ export interface components {
          * @enum {string}
          */
         PieceOutputKindEnum: "same" | "removed" | "added";
+        /** @description Of what has ``findings``: what people call each kind. */
+        PreviewOutput: {
+            readonly finding_names: {
+                [key: string]: string;
+            };
+            counts: components["schemas"]["VersionCounts"];
+            examples: components["schemas"]["VersionExamples"];
+            /**
+             * Format: date
+             * @description The day on which records have to be valid.
+             */
+            day: string;
+            /** @description The last version, which changes are counted from. */
+            against: components["schemas"]["VersionName"] | null;
+            changes: components["schemas"]["ChangeCounts"];
+            /** @description What the quality checks say of the approved records: kind and number. */
+            findings: {
+                [key: string]: number;
+            };
+            dropped_by_reason: {
+                [key: string]: number;
+            };
+            /** @description Would be in, and expire within 30 days. */
+            expiring: number;
+            /** @description The first 100. */
+            dropped_records: components["schemas"]["DroppedRecord"][];
+            /** @description The first 100. */
+            expiring_records: components["schemas"]["ExpiringRecord"][];
+            /** @description The first 100. */
+            changed_records: components["schemas"]["ChangedRecord"][];
+        };
         PromoteInputRequest: {
             /** @description Id or slug. */
             assistant: string;
@@ -1495,6 +1932,17 @@ export interface components {
             reviewer: components["schemas"]["Person"] | null;
             /** Reason */
             review_note?: string;
+            readonly findings: components["schemas"]["FindingCounts"];
+            /**
+             * Forgotten
+             * Format: date-time
+             */
+            readonly forgotten_at: string | null;
+            /**
+             * Erased
+             * Format: date-time
+             */
+            readonly erased_at: string | null;
             /**
              * Created
              * Format: date-time
@@ -1515,6 +1963,11 @@ export interface components {
          * @enum {string}
          */
         RecordStatus: "draft" | "in_review" | "approved" | "rejected" | "archived";
+        RecordUsageOutput: {
+            versions: components["schemas"]["VersionUseOutput"][];
+            /** @description Those in production first. */
+            adapters: components["schemas"]["AdapterUseOutput"][];
+        };
         RejectInputRequest: {
             /** @description The revision you saw; answers 409 where there is a newer one. */
             revision?: number | null;
@@ -1619,6 +2072,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * @description * `error` - error
+         *     * `warning` - warning
+         *     * `info` - info
+         * @enum {string}
+         */
+        SeverityEnum: "error" | "warning" | "info";
         SignInInputRequest: {
             username: string;
             password: string;
@@ -1666,6 +2126,59 @@ export interface components {
             zh?: string[];
             en?: string[];
         };
+        SummaryOutput: {
+            /** @description Approved records whose worst finding it is. */
+            severity: components["schemas"]["FindingCounts"];
+            /** @description Approved records by kind of finding. */
+            code: {
+                [key: string]: number;
+            };
+            /** @description Records that are still to be looked at. */
+            unchecked: number;
+        };
+        TaskError: {
+            code: string;
+            message: string;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        TaskOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            kind: string;
+            state?: components["schemas"]["TaskState"];
+            readonly progress: components["schemas"]["TaskProgress"];
+            /** @description Of a shape that the kind has. */
+            readonly result: {
+                [key: string]: unknown;
+            } | null;
+            readonly error: components["schemas"]["TaskError"] | null;
+            cancel_requested?: boolean;
+            /** @description It ended only because its worker did, and can be started again. */
+            readonly restartable: boolean;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Format: date-time */
+            ended_at?: string | null;
+        };
+        TaskProgress: {
+            done: number;
+            /** @description Null where it is not known yet. */
+            total: number | null;
+        };
+        /**
+         * @description * `queued` - waiting
+         *     * `running` - running
+         *     * `succeeded` - done
+         *     * `failed` - failed
+         *     * `cancelled` - cancelled
+         * @enum {string}
+         */
+        TaskState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         /**
          * @description * `system` - like the system
          *     * `light` - light
@@ -1756,6 +2269,20 @@ export interface components {
             reason: string;
             instruction: string;
             output: string;
+            /** @description Its words are gone. */
+            erased: boolean;
+        };
+        VersionName: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+        };
+        VersionUseOutput: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+            revision: number;
+            split: components["schemas"]["SplitEnum"];
         };
         OpenAiError: {
             error: {
@@ -2206,6 +2733,65 @@ export interface operations {
             };
         };
     };
+    dataset_versions_diff_list: {
+        parameters: {
+            query?: {
+                /** @description The version to compare with; the one before if not given. */
+                against?: string;
+                /**
+                 * @description Only changes of this kind.
+                 *
+                 *     * `added` - added
+                 *     * `changed` - changed
+                 *     * `removed` - removed
+                 *     * `moved` - moved to another part
+                 *     * `dropped` - left out
+                 */
+                change?: "added" | "changed" | "removed" | "moved" | "dropped";
+            };
+            header?: never;
+            path: {
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffRowOutput"];
+                };
+            };
+        };
+    };
+    dataset_versions_diff_record: {
+        parameters: {
+            query?: {
+                /** @description The version to compare with; the one before if not given. */
+                against?: string;
+            };
+            header?: never;
+            path: {
+                record_id: string;
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldChangeOutput"][];
+                };
+            };
+        };
+    };
     dataset_versions_export: {
         parameters: {
             query?: never;
@@ -2244,6 +2830,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionItemOutput"];
+                };
+            };
+        };
+    };
+    dataset_versions_preview: {
+        parameters: {
+            query?: {
+                /** @description As for the freeze: 0 to 0.5; default 0.1. */
+                validation_share?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOutput"];
                 };
             };
         };
@@ -2376,6 +2984,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OwnFeedbackOutput"];
+                };
+            };
+        };
+    };
+    findings_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SummaryOutput"];
                 };
             };
         };
@@ -2698,6 +3325,107 @@ export interface operations {
             };
         };
     };
+    records_findings_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingOutput"][];
+                };
+            };
+        };
+    };
+    records_findings_fix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                finding_id: string;
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FixInputRequest"];
+                "multipart/form-data": components["schemas"]["FixInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
+    records_findings_ignore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                finding_id: string;
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["IgnoreInputRequest"];
+                "multipart/form-data": components["schemas"]["IgnoreInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingOutput"];
+                };
+            };
+        };
+    };
+    records_forget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetInputRequest"];
+                "multipart/form-data": components["schemas"]["ForgetInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordOutput"];
+                };
+            };
+        };
+    };
     records_reject: {
         parameters: {
             query?: never;
@@ -2840,6 +3568,27 @@ export interface operations {
             };
         };
     };
+    records_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordUsageOutput"];
+                };
+            };
+        };
+    };
     records_bulk: {
         parameters: {
             query?: never;
@@ -2907,6 +3656,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportOutput"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOutput"];
+                };
+            };
+        };
+    };
+    records_length: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LengthInputRequest"];
+                "multipart/form-data": components["schemas"]["LengthInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LengthOutput"];
                 };
             };
         };
@@ -3103,6 +3884,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionOutput"];
+                };
+            };
+        };
+    };
+    tasks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOutput"];
+                };
+            };
+        };
+    };
+    tasks_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOutput"];
+                };
+            };
+        };
+    };
+    tasks_restart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOutput"];
                 };
             };
         };
