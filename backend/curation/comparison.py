@@ -84,8 +84,11 @@ def versions_compared(
     return before, version
 
 
-def version_changes(*, before: DatasetVersion, after: DatasetVersion) -> "QuerySet[Record]":
-    """The records that do not stand alike in both, each with ``change`` and where it stood."""
+def version_changes(*, before: DatasetVersion, after: DatasetVersion) -> "QuerySet[Any]":
+    """The records that do not stand alike in both, each with ``change`` and where it stood.
+
+    Any: annotated records, which have no type of their own.
+    """
 
     def of(version: DatasetVersion) -> FilteredRelation:
         return FilteredRelation("version_items", condition=Q(version_items__version=version))
@@ -122,7 +125,7 @@ def version_changes(*, before: DatasetVersion, after: DatasetVersion) -> "QueryS
     )
 
 
-def change_counts(changes: "QuerySet[Record]") -> dict[str, int]:
+def change_counts(changes: "QuerySet[Any]") -> dict[str, int]:
     """How many records of each kind of change."""
     counted = dict(
         changes.values("change").annotate(number=Count("pk")).values_list("change", "number")

@@ -167,7 +167,8 @@ def _approved() -> "Iterator[tuple[Candidate, list[str], list[int] | None, list[
                     own_keys = [question_key(question, context) for question in questions]
                 after = f"\n{context}" if context else ""
                 texts = [question + after for question in questions]
-                yield Candidate(*facts, 1 + phrasings), own_keys, near_keys, texts
+                facts.append(1 + phrasings)
+                yield Candidate(*facts), own_keys, near_keys, texts
 
 
 def _links(

@@ -96,7 +96,7 @@ class FreezePreviewView(APIView):
 class DiffCursor(Cursor):
     """The rows of a comparison, with its two sides and how many there are of each kind."""
 
-    ordering = ("id",)
+    ordering = ("id", "created_at")
     summary: "dict[str, object]"
 
     def get_paginated_response(self, data: object) -> Response:

@@ -1,11 +1,15 @@
 """Where a record is used: the versions that contain it and the adapters that learnt from them."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from django.db.models import F
 
 from backend.accounts.roles import Action, require
 from backend.curation.models import DatasetVersionItem
 from backend.curation.selectors import record_versions
+from backend.serving.models import Deployment
 from backend.serving.selectors import adapter_list
 
 if TYPE_CHECKING:
@@ -62,8 +66,13 @@ def record_usage(*, user: "User", record_id: "uuid.UUID") -> RecordUsage:
         adapter_list(user=user)
         .filter(run__dataset_version__in=split_in)
         .select_related("run__dataset_version")
-        .prefetch_related("live_deployments__assistant")
     )
+    live_in: defaultdict[uuid.UUID | None, list[str]] = defaultdict(list)
+    live = Deployment.objects.filter(is_current=True, adapter__run__dataset_version__in=split_in)
+    # An adapter of another base than the assistant's does not answer.
+    answering = live.filter(assistant__base_model=F("adapter__base_model"))
+    for adapter_id, name in answering.values_list("adapter_id", "assistant__name"):
+        live_in[adapter_id].append(name)
     adapters = [
         AdapterUse(
             id=adapter.pk,
@@ -72,11 +81,7 @@ def record_usage(*, user: "User", record_id: "uuid.UUID") -> RecordUsage:
             version=adapter.run.dataset_version.number,
             split=split_in[adapter.run.dataset_version_id],
             learnt=split_in[adapter.run.dataset_version_id] == Split.TRAIN,
-            in_production=sorted(
-                deployment.assistant.name
-                for deployment in getattr(adapter, "live_deployments", ())
-                if deployment.assistant.base_model == adapter.base_model
-            ),
+            in_production=sorted(live_in[adapter.pk]),
         )
         for adapter in trained
     ]

@@ -118,8 +118,8 @@ class RecordActions(ForgetActions):
     def has_reopen_one_permission(self, request: "HttpRequest", object_id: object = None) -> bool:
         record = self.get_object(request, str(object_id))
         archived = record is not None and record.status == Status.ARCHIVED
-        archived = archived and record.forgotten_at is None
-        return archived and may(request.user, Action.RECORDS_WRITE)
+        forgotten = record is not None and record.forgotten_at is not None
+        return archived and not forgotten and may(request.user, Action.RECORDS_WRITE)
 
     # ------------------------------------------------------------ many at once
 

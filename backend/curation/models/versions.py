@@ -26,10 +26,10 @@ def refuse() -> NoReturn:
 class FrozenQuerySet(models.QuerySet[M]):
     """Rows that are written once."""
 
-    def update(self, **_values: Any) -> NoReturn:  # type: ignore[override]  # Any: as Django has it
+    def update(self, **_values: Any) -> NoReturn:  # Any: as Django has it
         refuse()
 
-    def bulk_update(self, *_args: Any, **_options: Any) -> NoReturn:  # type: ignore[override]
+    def bulk_update(self, *_args: Any, **_options: Any) -> NoReturn:
         refuse()
 
     def delete(self) -> NoReturn:

@@ -28,6 +28,7 @@ from ml.formats import RecordFields
 
 if TYPE_CHECKING:
     from backend.accounts.models import User
+    from ml.formats.questions import Language
 
 MAX_REASON: Final = 500
 
@@ -117,7 +118,7 @@ def _nothing(record: Record) -> dict[str, object]:
 
 
 def _empty(record: Record) -> RecordFields:
-    language = "zh" if record.language == Record.Language.CHINESE else "en"
+    language: Language = "zh" if record.language == Record.Language.CHINESE else "en"
     return RecordFields(instruction="", output="", language=language, golden=record.golden)
 
 
