@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from backend.accounts.models import User
     from ml.formats import ParsedRow
 
-MAX_ROWS: Final = 20_000
+MAX_ROWS: Final = 200_000
 EXCERPT: Final = 120
 KEYS_PER_QUERY: Final = 1000
 # One look into the index for each key. For “overlap” with many keys PostgreSQL, which knows
