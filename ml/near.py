@@ -8,10 +8,11 @@ that share a key may be near, ``similarity`` decides. Two questions with other n
 import hashlib
 import re
 import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from rensa import RMinHash
 
@@ -27,6 +28,10 @@ ROWS: Final = 5
 SEED: Final = 20261124
 # A bucket of ten thousand questions of one pattern would mean fifty million comparisons.
 COMPARED: Final = 50
+# Bits of a sketch, and how alike two sketches are at least whose texts are near: what collides
+# makes sketches more alike than their texts, not less, and the tenth is for chance.
+BITS: Final = 1024
+SKETCHES_ALIKE: Final = NEAR - 0.1
 
 _CHINESE: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _NUMBER: Final = re.compile(r"\d+")
@@ -46,7 +51,7 @@ def _keys(wording: str) -> Iterator[int]:
         yield int.from_bytes(hashlib.blake2b(part, digest_size=8).digest(), signed=True)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _shingles(wording: str) -> frozenset[str]:
     """Pairs of characters of a Chinese text, runs of four of another."""
     text = normalised_question(wording)
@@ -67,9 +72,29 @@ def _similarity(one: str, other: str) -> float:
     return len(a & b) / len(a | b)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _numbers(wording: str) -> tuple[str, ...]:
     return tuple(sorted(_NUMBER.findall(normalised_question(wording))))
+
+
+class _Sketch(NamedTuple):
+    """Enough of a question to rule out most that share a key with it, quickly."""
+
+    bits: int  # one of ``BITS`` for each shingle
+    numbers: tuple[str, ...]
+
+    def may_be_near(self, other: "_Sketch") -> bool:
+        if self.numbers != other.numbers:
+            return False
+        shared, either = (self.bits & other.bits).bit_count(), (self.bits | other.bits).bit_count()
+        return shared >= SKETCHES_ALIKE * either
+
+
+def _sketch(wording: str) -> _Sketch:
+    bits = 0
+    for shingle in _shingles(wording):
+        bits |= 1 << (zlib.crc32(shingle.encode(errors="surrogatepass")) % BITS)
+    return _Sketch(bits, _numbers(wording))
 
 
 def near_pairs(
@@ -85,7 +110,9 @@ def near_pairs(
         wordings: the questions of an entry.
     """
     buckets: dict[int, list[K]] = defaultdict(list)
+    sketches: dict[K, list[_Sketch]] = {}
     for entry, entry_keys in keys:
+        own = sketches[entry] = [_sketch(wording) for wording in wordings(entry)]
         seen: dict[K, None] = {}
         for key in entry_keys:
             bucket = buckets[key]
@@ -93,6 +120,8 @@ def near_pairs(
             if len(bucket) < COMPARED:
                 bucket.append(entry)
         for candidate in seen:
+            if not any(a.may_be_near(b) for a in sketches[candidate] for b in own):
+                continue
             near = similarity(wordings(candidate), wordings(entry))
             if near >= NEAR:
                 yield candidate, entry, near
