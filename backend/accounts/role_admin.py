@@ -39,7 +39,7 @@ class RoleAdmin(ModelAdmin):
     view_action: ClassVar[Action]
     write_action: ClassVar[Action]
     deletable: ClassVar[bool] = False
-    list_per_page = 50
+    list_per_page = 25
 
     def has_module_permission(self, request: "HttpRequest") -> bool:
         return may(request.user, self.view_action)

@@ -92,8 +92,8 @@ def sides(
         keys: the wordings of each trainable record, own question first, in a stable order.
         links: every two of them that ask nearly the same.
         earlier: the side that earlier versions gave; TRAIN where any of them did.
-        share: of the new groups that is held out. 0 holds out nothing, so that everything may
-            be trained on at last, and that is final.
+        share: of the new groups that is held out. 0 holds out none of them; what was held out
+            before stays so.
 
     Returns:
         TRAIN, VALIDATION or DROPPED for each record. Where there are new groups, one group at
@@ -103,14 +103,14 @@ def sides(
     for group in groups:
         before = {earlier[member] for member in group.members if member in earlier}
         group.is_new = not before
-        if before and Split.TRAIN not in before and share > 0:
+        if before and Split.TRAIN not in before:
             group.split = Split.VALIDATION
     _place_new(groups, share)
     placed = {}
     for group in groups:
         for member in group.members:
             was_held_out = earlier.get(member) == Split.VALIDATION
-            dropped = share > 0 and was_held_out and group.split is Split.TRAIN
+            dropped = was_held_out and group.split is Split.TRAIN
             placed[member] = Split.DROPPED if dropped else group.split
     return placed
 

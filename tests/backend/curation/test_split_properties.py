@@ -16,7 +16,7 @@ STEP = st.tuples(
     st.dictionaries(RECORDS, KEYS, min_size=1),
     st.lists(st.tuples(RECORDS, RECORDS), max_size=8),
     st.sets(RECORDS, max_size=3),
-    st.sampled_from([0.01, 0.1, 0.3, 0.5]),
+    st.sampled_from([0, 0.01, 0.1, 0.3, 0.5]),
 )
 
 
