@@ -128,12 +128,19 @@ def imported(file: Path) -> None:
 
     from backend.accounts.roles import Role
     from backend.accounts.services import person_create
-    from backend.curation.services.imports import file_import
+    from backend.curation.services.imports import Wanted, file_import
+    from ml.formats import ReadingOptions
 
     curator = person_create(username="curator", password="benchmarks-7351", role=Role.CURATOR)  # noqa: S106
     before = peak_mb()
     began_at = time.monotonic()
-    result = file_import(actor=curator, path=file, filename=file.name)
+    result = file_import(
+        actor=curator,
+        path=file,
+        filename=file.name,
+        options=ReadingOptions(),
+        wanted=Wanted(1000, 0),
+    )
     took = time.monotonic() - began_at
     row("import: rows read, compared, written with revisions, keys and search", f"{took:.1f} s")
     row("import: outcome", ", ".join(f"{n:,} {kind}" for kind, n in result.counts.items()))

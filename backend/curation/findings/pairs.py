@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Of a crowd that shares one key, each is compared with so many: enough to see that it is a crowd.
 SAME_COMPARED: Final = 20
 NEAR_COMPARED: Final = 50
+# Of all that share keys with a record, so many are compared: those that share most of them.
+LIKELIEST: Final = 20
 
 # The columns of ``content_of``, and what decides whether a record counts.
 COMPARED_COLUMNS: Final = (
@@ -123,17 +125,26 @@ def pair_fingerprint(one: Side, other: Side) -> str:
 
 
 _SHARING: Final = """
-    SELECT DISTINCT own.id, found.id
-    FROM unnest(%s::uuid[], %s::{type}[]) AS own(id, key)
-    CROSS JOIN LATERAL (
-        SELECT record.id FROM curation_record AS record
-        WHERE record.{column} @> ARRAY[own.key]
-          AND record.id <> own.id AND record.status <> 'archived'
-        LIMIT {limit}
-    ) AS found
+    SELECT one, other FROM (
+        SELECT own.id AS one, found.id AS other,
+            row_number() OVER (PARTITION BY own.id ORDER BY count(*) DESC, found.id) AS place
+        FROM unnest(%s::uuid[], %s::{type}[]) AS own(id, key)
+        CROSS JOIN LATERAL (
+            SELECT record.id FROM curation_record AS record
+            WHERE record.{column} @> ARRAY[own.key]
+              AND record.id <> own.id AND record.status <> 'archived'
+            LIMIT {limit}
+        ) AS found
+        GROUP BY own.id, found.id
+    ) AS sharing
+    WHERE place <= {likeliest}
 """
-_SAME: Final = _SHARING.format(column="wording_keys", type="varchar", limit=SAME_COMPARED)
-_ALIKE: Final = _SHARING.format(column="near_keys", type="bigint", limit=NEAR_COMPARED)
+_SAME: Final = _SHARING.format(
+    column="wording_keys", type="varchar", limit=SAME_COMPARED, likeliest=LIKELIEST
+)
+_ALIKE: Final = _SHARING.format(
+    column="near_keys", type="bigint", limit=NEAR_COMPARED, likeliest=LIKELIEST
+)
 
 
 def candidates(records: "Sequence[Record]") -> "set[tuple[uuid.UUID, uuid.UUID]]":
