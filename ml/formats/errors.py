@@ -21,6 +21,12 @@ MESSAGES: Mapping[str, str] = {
     "csv_syntax": "Not valid CSV at line %(line)s: %(problem)s.",
     "bad_spreadsheet": "The file is not a readable XLSX spreadsheet.",
     "spreadsheet_too_large": "The spreadsheet unpacks to more than it may (%(limit)s MB).",
+    "unknown_encoding": "The encoding “%(encoding)s” is not known.",
+    "undecodable": "Byte %(byte)s, in line %(line)s, is no %(encoding)s text.",
+    "row_too_long": "The row at line %(line)s is longer than %(limit)s characters.",
+    "unknown_sheet": "The spreadsheet has no sheet called “%(sheet)s”.",
+    "unknown_delimiter": "“%(delimiter)s” cannot separate the columns of a table.",
+    "unknown_field": "No field of a record is called “%(field)s”.",
     # one row
     "not_an_object": "The row is not an object with instruction and output.",
     "bad_turns": "The conversation is no exchange of questions and answers in turn.",

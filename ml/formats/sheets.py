@@ -5,7 +5,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Final
+from typing import IO, Any, Final
 
 from ml.formats.errors import FormatError
 from ml.formats.tables import MAX_COLUMNS
@@ -21,8 +21,10 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-
 _WRITTEN: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
-def sheet_cells(data: bytes) -> Iterator[list[str]]:
-    """The rows of the first sheet, as text; of formulas the value that was last computed.
+def sheet_cells(file: IO[bytes], name: str | None = None) -> Iterator[list[str]]:
+    """The rows of the first sheet, or of the one called ``name``, as text.
+
+    Of formulas it is the value that was last computed.
 
     Raises:
         FormatError: it is no XLSX file, or unpacks to more than it may.
@@ -30,11 +32,11 @@ def sheet_cells(data: bytes) -> Iterator[list[str]]:
     # Here, so that what reads no spreadsheets needs no openpyxl.
     from openpyxl import load_workbook
 
-    _refuse_bomb(data)
+    _refuse_bomb(file)
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
-            sheet = book.worksheets[0]
+            sheet = book.worksheets[0] if name is None else _called(book.worksheets, name)
             sheet.reset_dimensions()  # what a file says of its own size may be wrong
             # One more than may be, so that too many are seen as such.
             for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
@@ -50,14 +52,24 @@ def sheet_cells(data: bytes) -> Iterator[list[str]]:
         raise FormatError("bad_spreadsheet") from error
 
 
-def _refuse_bomb(data: bytes) -> None:
+def _called(sheets: list[Any], name: str) -> Any:  # Any: openpyxl's sheets
+    for sheet in sheets:
+        if sheet.title == name:
+            return sheet
+    raise FormatError("unknown_sheet", sheet=name)
+
+
+def _refuse_bomb(file: IO[bytes]) -> None:
+    packed = max(1, file.seek(0, io.SEEK_END))
+    if packed == 1:
+        raise FormatError("empty_file")
+    file.seek(0)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OverflowError, EOFError) as error:
         raise FormatError("bad_spreadsheet") from error
     unpacked = sum(part.file_size for part in parts)
-    packed = max(1, len(data))
     small = unpacked < 10 * 2**20
     if (
         len(parts) > MAX_PARTS
