@@ -42,6 +42,15 @@ SENTENCES: "Final[Mapping[str, _StrPromise]]" = {
     "unknown_sheet": _("The spreadsheet has no sheet called “%(sheet)s”."),
     "unknown_delimiter": _("“%(delimiter)s” cannot separate the columns of a table."),
     "unknown_field": _("No field of a record is called “%(field)s”."),
+    "bad_archive": _("The file is not a readable ZIP archive."),
+    "archive_too_large": _(
+        "The archive unpacks to more than it may (%(limit)s MB), or holds too many files."
+    ),
+    "no_dataset_info": _("The archive holds no dataset_info.json that describes its datasets."),
+    "outside_folder": _("dataset_info.json names a file outside the archive: “%(file)s”."),
+    "remote_dataset": _("The dataset “%(name)s” lies on the internet or is loaded by a program."),
+    "missing_file": _("The archive does not hold the file of “%(name)s”."),
+    "other_dataset": _("The dataset “%(name)s” is no questions with answers (%(kind)s)."),
     "not_an_object": _("The row is not an object with instruction and output."),
     "bad_turns": _("The conversation is no exchange of questions and answers in turn."),
     "tool_turns": _("The conversation calls tools; only questions and answers can be read."),
@@ -70,7 +79,8 @@ FIELD_OF_CODE: Final = {
 
 def sentence(error: FormatError) -> str:
     """Why something was refused, in the reader's language."""
-    return SENTENCES[error.code] % error.params
+    text = SENTENCES[error.code] % error.params
+    return f"{error.file}: {text}" if error.file else text
 
 
 def content_check(values: "Mapping[str, object]") -> RecordFields:

@@ -4,17 +4,18 @@ import io
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePath
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
-from ml.formats.conversations import alpaca_row, is_conversation
+from ml.formats.conversations import alpaca_row, is_conversation, plain_conversation
 from ml.formats.errors import FormatError
+from ml.formats.folders import EXTRA_KEY, INFO, Dataset, Folder, Member, datasets, open_folder
 from ml.formats.json_text import JsonText, load_json
 from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
 from ml.formats.rows import RecordFields, fields_from_row
-from ml.formats.sheets import sheet_cells
-from ml.formats.tables import csv_cells, rows_from_cells
+from ml.formats.sheets import sheet_cells, sheet_names
+from ml.formats.tables import MAX_COLUMNS, csv_cells, delimiter_of, mapped_columns, rows_from_cells
 from ml.formats.texts import decoded, lines, recognise_encoding
 
 # The kind of file -> the endings that mean it. Alpaca rows, ShareGPT and OpenAI conversations are
@@ -26,6 +27,7 @@ ENDINGS: Final = {
     "jsonl": (".jsonl", ".ndjson"),
     "csv": (".csv", ".tsv"),
     "xlsx": (".xlsx",),
+    "llamafactory": (".zip",),
 }
 
 
@@ -65,11 +67,57 @@ def inspect(path: Path, *, filename: str, options: ReadingOptions = AS_RECOGNISE
     kind = options.format or _kind(filename)
     found: dict[str, None] = {}
     rows = read_rows(path, filename=filename, options=options)
-    for row in islice(rows, SCANNED_ROWS):
+    if kind not in ENDINGS:
+        raise FormatError("unknown_format", kind=kind)
+    for row in _until_no_header(islice(rows, SCANNED_ROWS)):
         if row.fields is not None:
             for text in (row.fields.instruction, row.fields.output, row.fields.system):
                 found |= dict.fromkeys(_PLACEHOLDER.findall(text))
-    return Inspection(kind, placeholders=tuple(found))
+    return replace(_form(path, kind, options), placeholders=tuple(found))
+
+
+def _until_no_header(rows: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
+    """A table whose columns no one knows yet is looked at all the same."""
+    try:
+        yield from rows
+    except FormatError as error:
+        if error.code != "no_header":
+            raise
+
+
+def _form(path: Path, kind: str, options: ReadingOptions) -> Inspection:
+    """What is recognised in the file's form, before any of its rows is understood."""
+    with path.open("rb") as file:
+        if kind == "llamafactory":
+            files = (found.file for found in datasets(open_folder(file)) if not found.problem)
+            return Inspection(kind, files=tuple(dict.fromkeys(files)))
+        if kind == "xlsx":
+            sheets = sheet_names(file)
+            shown = Inspection(kind, sheets=sheets, sheet=options.sheet or sheets[0])
+            return _with_header(shown, sheet_cells(file, options.sheet), options)
+        encoding = options.encoding or recognise_encoding(file)
+        if kind != "csv":
+            return Inspection(kind, encoding=encoding)
+        file.seek(0)
+        parts = decoded(file, encoding)
+        first = next(parts, "")
+        delimiter = options.delimiter or delimiter_of(first)
+        shown = Inspection(kind, encoding=encoding, delimiter=delimiter)
+        return _with_header(shown, csv_cells(chain([first], parts), options), options)
+
+
+def _with_header(
+    shown: Inspection, cells: Iterator[list[str]], options: ReadingOptions
+) -> Inspection:
+    for number, row in enumerate(cells, start=1):
+        if number >= (options.header or 1) and any(cell.strip() for cell in row):
+            mapping = {
+                row[place].strip(): field
+                for place, field in mapped_columns(row, options.columns).items()
+            }
+            names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
+            return replace(shown, columns=names, mapping=mapping, header=number)
+    return shown
 
 
 def read_rows(
@@ -90,11 +138,11 @@ def read_rows(
     Raises:
         FormatError: the file as a whole cannot be read, which may show only after some rows.
     """
-    for number, row in _raw_rows(lambda: path.open("rb"), filename, options):
-        parsed = _parsed(number, row)
+    for parsed in _parsed_rows(lambda: path.open("rb"), filename, options):
         if parsed.fields is not None and placeholders:
-            parsed = replace(parsed, fields=_filled(parsed.fields, placeholders))
-        yield parsed
+            yield replace(parsed, fields=_filled(parsed.fields, placeholders))
+        else:
+            yield parsed
 
 
 def _filled(fields: RecordFields, values: Mapping[str, str]) -> RecordFields:
@@ -119,10 +167,62 @@ def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list
         FormatError: the file as a whole cannot be read.
     """
     options = ReadingOptions(format=format)
-    return [
-        _parsed(number, row)
-        for number, row in _raw_rows(lambda: io.BytesIO(data), filename, options)
-    ]
+    return list(_parsed_rows(lambda: io.BytesIO(data), filename, options))
+
+
+def _parsed_rows(
+    open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
+) -> Iterator[ParsedRow]:
+    if (options.format or _kind(filename)) == "llamafactory":
+        with open_file() as file:
+            yield from _folder_rows(open_folder(file))
+        return
+    for number, row in _raw_rows(open_file, filename, options):
+        yield _parsed(number, row)
+
+
+def _folder_rows(folder: Folder) -> Iterator[ParsedRow]:
+    for dataset in datasets(folder):
+        if dataset.problem is not None:
+            yield ParsedRow(dataset.number, problem=dataset.problem, file=INFO)
+            continue
+        options = ReadingOptions(columns=dataset.columns)
+        name = dataset.file
+
+        def member(name: str = name) -> IO[bytes]:
+            return cast("IO[bytes]", Member(folder, name))
+
+        try:
+            if _kind(name) in ("xlsx", "llamafactory"):
+                raise FormatError("unknown_format", kind=_kind(name))
+            for number, row in _raw_rows(member, name, options):
+                row = _folder_row(row, dataset)
+                if row is not None:
+                    yield replace(_parsed(number, row), file=name)
+        except FormatError as error:
+            raise error.in_file(name) from error
+
+
+def _folder_row(row: object, dataset: Dataset) -> object:
+    """The row as an alpaca row or a conversation; None where another row of ours holds it."""
+    if not isinstance(row, dict):
+        return row
+    extra = row.get(EXTRA_KEY)
+    if extra == "phrasing":
+        return None
+    if dataset.dialect is not None:
+        row = plain_conversation(row, dataset.dialect)
+    else:
+        named = {field: row[name] for name, field in dataset.columns.items() if name in row}
+        kept = {name: value for name, value in row.items() if name not in dataset.columns}
+        row = kept | {field: value for field, value in named.items() if field}
+    if isinstance(extra, str):
+        try:
+            held = load_json(extra)
+        except FormatError as error:
+            return error
+        row = row | held if isinstance(held, dict) else row
+    return row
 
 
 def _raw_rows(

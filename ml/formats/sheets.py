@@ -2,6 +2,7 @@
 
 import io
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from typing import IO, Any, Final
 
 from ml.formats.errors import FormatError
 from ml.formats.tables import MAX_COLUMNS
+from ml.formats.texts import PART
 
 # A spreadsheet of text shrinks to a fifth or a tenth; a bomb to a thousandth.
 MAX_UNPACKED_BYTES: Final = 300 * 2**20
@@ -50,6 +52,26 @@ def sheet_cells(file: IO[bytes], name: str | None = None) -> Iterator[list[str]]
         raise
     except Exception as error:  # whatever openpyxl, its XML reader or zlib make of damaged files
         raise FormatError("bad_spreadsheet") from error
+
+
+def sheet_names(file: IO[bytes]) -> tuple[str, ...]:
+    """The names of the sheets, in the file's order.
+
+    Raises:
+        FormatError: it is no XLSX file, or unpacks to more than it may.
+    """
+    from openpyxl import load_workbook
+
+    _refuse_bomb(file)
+    try:
+        book = load_workbook(file, read_only=True, keep_links=False)
+        names = tuple(str(sheet.title) for sheet in book.worksheets)
+        book.close()
+    except Exception as error:  # as in sheet_cells
+        raise FormatError("bad_spreadsheet") from error
+    if not names:
+        raise FormatError("bad_spreadsheet")
+    return names
 
 
 def _called(sheets: list[Any], name: str) -> Any:  # Any: openpyxl's sheets
@@ -95,7 +117,7 @@ def _text(value: object) -> str:
             return str(value)
 
 
-def sheet_dump(rows: Iterable[list[str]]) -> bytes:
+def sheet_parts(rows: Iterable[list[str]]) -> Iterator[bytes]:
     """An XLSX file with one sheet; every cell is text, none a formula."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -110,9 +132,11 @@ def sheet_dump(rows: Iterable[list[str]]) -> bytes:
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    with tempfile.TemporaryFile() as out:
+        book.save(out)
+        out.seek(0)
+        while part := out.read(PART):
+            yield part
 
 
 def _escaped(text: str) -> str:

@@ -3,6 +3,7 @@
 Knows rows of cells; the bytes of CSV are here too, those of spreadsheets in ``sheets``.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -249,6 +250,12 @@ def csv_cells(parts: Iterator[str], options: ReadingOptions = AS_RECOGNISED) -> 
         raise FormatError("csv_syntax", line=line, problem=str(error)) from error
 
 
+def delimiter_of(first: str) -> str:
+    """The delimiter of a CSV file that begins so."""
+    hint = re.match(r"sep=(.)\r?\n", first)
+    return hint[1] if hint else recognise_delimiter(first)
+
+
 def recognise_delimiter(text: str) -> str:
     def sense(delimiter: str) -> tuple[int, int]:
         try:
@@ -260,8 +267,10 @@ def recognise_delimiter(text: str) -> str:
     return max(DELIMITERS, key=sense)
 
 
-def csv_dump(rows: Iterable[RecordFields]) -> bytes:
+def csv_parts(rows: Iterable[RecordFields]) -> Iterator[bytes]:
     """CSV with a byte-order mark, without which Excel reads Chinese as nonsense."""
-    out = io.StringIO(newline="")
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(cells_from_rows(rows))
-    return out.getvalue().encode("utf-8-sig")
+    yield codecs.BOM_UTF8
+    for cells in cells_from_rows(rows):
+        out = io.StringIO(newline="")
+        csv.writer(out, quoting=csv.QUOTE_ALL).writerow(cells)
+        yield out.getvalue().encode()
