@@ -13,6 +13,8 @@ from pathlib import Path
 
 import django
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from backend.config import env
 from tests.network import refuse_the_network
@@ -20,6 +22,12 @@ from tests.services import Services, environment
 
 HERE = Path(__file__).parent
 WITHOUT_SERVICES = {"architecture", "ml", "e2e"}
+
+# How long an example takes says nothing on a machine that does other things too.
+hypothesis_settings.register_profile(
+    "loredesk", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+hypothesis_settings.load_profile("loredesk")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="loredesk-test-"))
 FOLDER.chmod(0o711)  # PostgreSQL's account must get through to its own folder

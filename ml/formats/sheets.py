@@ -17,6 +17,9 @@ MAX_UNPACKED_BYTES: Final = 300 * 2**20
 MAX_RATIO: Final = 100
 MAX_PARTS: Final = 2000
 
+MAX_CELL: Final = 32_767  # characters, in UTF-16
+_CONTINUED: Final = re.compile(r"continued (\d{1,3}): ")
+
 # XML holds no control characters; the format writes them as _x0001_, and a text that looks like
 # that as _x005F_x0001_ (ECMA-376 part 1, 22.9.2.19).
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
@@ -45,7 +48,7 @@ def sheet_cells(file: IO[bytes], name: str | None = None) -> Iterator[list[str]]
                 cells = [_unescaped(_text(value)) for value in row]
                 while cells and not cells[-1]:
                     cells.pop()
-                yield cells
+                yield _joined(cells)
         finally:
             book.close()
     except FormatError:
@@ -127,7 +130,7 @@ def sheet_parts(rows: Iterable[list[str]]) -> Iterator[bytes]:
     sheet.freeze_panes = "A2"
     for row in rows:
         cells = []
-        for text in row:
+        for text in _parted(row):
             cell = WriteOnlyCell(sheet, value=_escaped(text))
             cell.data_type = "s"
             cells.append(cell)
@@ -137,6 +140,43 @@ def sheet_parts(rows: Iterable[list[str]]) -> Iterator[bytes]:
         out.seek(0)
         while part := out.read(PART):
             yield part
+
+
+def _parted(row: list[str]) -> list[str]:
+    """The row with texts that are too long for a cell continued in further cells at its end."""
+    fitting, further = [], []
+    for place, text in enumerate(row):
+        pieces = [text]
+        if len(text) * 7 > MAX_CELL:
+            pieces = list(_pieces(text))
+        fitting.append(pieces[0])
+        further += [f"continued {place + 1}: {piece}" for piece in pieces[1:]]
+    return fitting + further
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Parts that fit into a cell: each character may be written as two, or as _x0001_."""
+    if len(text) <= 4_500 or (
+        len(text) < 32_000 and len(_escaped(text).encode("utf-16-le")) < 2 * 32_700
+    ):
+        yield text
+        return
+    half = len(text) // 2
+    yield from _pieces(text[:half])
+    yield from _pieces(text[half:])
+
+
+def _joined(cells: list[str]) -> list[str]:
+    if len(cells) > 1 and _CONTINUED.match(cells[-1]):
+        first = next(i for i, cell in enumerate(cells) if _CONTINUED.match(cell))
+        whole, further = cells[:first], cells[first:]
+        for cell in further:
+            found = _CONTINUED.match(cell)
+            if found is None or int(found[1]) > len(whole):
+                return cells
+            whole[int(found[1]) - 1] += cell[found.end() :]
+        return whole
+    return cells
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 from ml.formats.errors import FormatError
 from ml.formats.options import AS_RECOGNISED, DELIMITERS, ReadingOptions
 from ml.formats.rows import RecordFields
-from ml.formats.texts import ANY_LINE_END, lines
+from ml.formats.texts import ANY_LINE_END, MAX_ROW_CHARACTERS, lines
 
 # The columns of an export, and how other programs and people call them.
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -90,6 +90,7 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 FIELDS: Final = tuple(HEADERS)
 MAX_COLUMNS: Final = 256
+csv.field_size_limit(MAX_ROW_CHARACTERS)  # a record's phrasings may be longer than 128 KB
 YES: Final = frozenset({"true", "yes", "y", "1", "是", "√"})
 NO: Final = frozenset({"false", "no", "n", "0", "否", ""})
 LANGUAGES: Final = {"中文": "zh", "chinese": "zh", "英文": "en", "英语": "en", "english": "en"}

@@ -315,7 +315,17 @@ def test_a_phrasing_that_says_the_same_letter_for_letter_is_kept_once() -> None:
 
 
 def test_every_problem_can_be_said_in_another_language() -> None:
-    names = ("byte", "line", "column", "problem", "kind", "field", "limit", "seen", "row")
+    names: tuple[str, ...] = (
+        "byte",
+        "line",
+        "column",
+        "problem",
+        "kind",
+        "field",
+        "limit",
+        "seen",
+        "row",
+    )
     names += ("encoding", "sheet", "delimiter", "file", "name")
     params = dict.fromkeys(names, "1")
     assert all("%" not in template % params for template in MESSAGES.values())
