@@ -36,6 +36,21 @@ SENTENCES: "Final[Mapping[str, _StrPromise]]" = {
     "csv_syntax": _("Not valid CSV at line %(line)s: %(problem)s."),
     "bad_spreadsheet": _("The file is not a readable XLSX spreadsheet."),
     "spreadsheet_too_large": _("The spreadsheet unpacks to more than it may (%(limit)s MB)."),
+    "unknown_encoding": _("The encoding “%(encoding)s” is not known."),
+    "undecodable": _("Byte %(byte)s, in line %(line)s, is no %(encoding)s text."),
+    "row_too_long": _("The row at line %(line)s is longer than %(limit)s characters."),
+    "unknown_sheet": _("The spreadsheet has no sheet called “%(sheet)s”."),
+    "unknown_delimiter": _("“%(delimiter)s” cannot separate the columns of a table."),
+    "unknown_field": _("No field of a record is called “%(field)s”."),
+    "bad_archive": _("The file is not a readable ZIP archive."),
+    "archive_too_large": _(
+        "The archive unpacks to more than it may (%(limit)s MB), or holds too many files."
+    ),
+    "no_dataset_info": _("The archive holds no dataset_info.json that describes its datasets."),
+    "outside_folder": _("dataset_info.json names a file outside the archive: “%(file)s”."),
+    "remote_dataset": _("The dataset “%(name)s” lies on the internet or is loaded by a program."),
+    "missing_file": _("The archive does not hold the file of “%(name)s”."),
+    "other_dataset": _("The dataset “%(name)s” is no questions with answers (%(kind)s)."),
     "not_an_object": _("The row is not an object with instruction and output."),
     "bad_turns": _("The conversation is no exchange of questions and answers in turn."),
     "tool_turns": _("The conversation calls tools; only questions and answers can be read."),
@@ -64,7 +79,8 @@ FIELD_OF_CODE: Final = {
 
 def sentence(error: FormatError) -> str:
     """Why something was refused, in the reader's language."""
-    return SENTENCES[error.code] % error.params
+    text = SENTENCES[error.code] % error.params
+    return f"{error.file}: {text}" if error.file else text
 
 
 def content_check(values: "Mapping[str, object]") -> RecordFields:

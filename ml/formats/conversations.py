@@ -1,6 +1,7 @@
 """ShareGPT and OpenAI conversations <-> alpaca rows; knows nothing of files."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from ml.formats.errors import FormatError
@@ -17,6 +18,59 @@ ROLES: Final[Mapping[str, str]] = {
     "gpt": "assistant",
     "assistant": "assistant",
 }
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What dataset_info.json calls the parts of its conversations."""
+
+    messages: str
+    system: str
+    role: str
+    content: str
+    roles: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, columns: Mapping[str, str] | None, tags: Mapping[str, str] | None, *, style: str
+    ) -> "Dialect":
+        """As LLaMA-Factory has it: where there are columns or tags, those not listed are absent."""
+        openai = style == "openai"
+        if tags is None:
+            tags = {
+                "role_tag": "role" if openai else "from",
+                "content_tag": "content" if openai else "value",
+                "user_tag": "user" if openai else "human",
+                "assistant_tag": "assistant" if openai else "gpt",
+                "system_tag": "system",
+            }
+        spoken = (("user_tag", "user"), ("assistant_tag", "assistant"), ("system_tag", "system"))
+        return cls(
+            messages=(columns or {}).get("messages", "messages" if openai else "conversations"),
+            system=(columns or {"system": "system"}).get("system", ""),
+            role=tags.get("role_tag", "from"),
+            content=tags.get("content_tag", "value"),
+            roles={tags[tag]: role for tag, role in spoken if tag in tags},
+        )
+
+
+def plain_conversation(row: Mapping[str, object], dialect: Dialect) -> dict[str, object]:
+    """The same conversation with the names that ``alpaca_row`` knows."""
+    turns = row.get(dialect.messages)
+    plain: object = turns
+    if isinstance(turns, list):
+        plain = [
+            {
+                "role": dialect.roles.get(str(turn.get(dialect.role)), "tool"),
+                "content": turn.get(dialect.content),
+                "tool_calls": turn.get("tool_calls"),
+            }
+            if isinstance(turn, dict)
+            else turn
+            for turn in turns
+        ]
+    kept = {key: value for key, value in row.items() if key not in (*KEYS, dialect.messages)}
+    return kept | {"messages": plain, "system": row.get(dialect.system)}
 
 
 def is_conversation(row: Mapping[str, object]) -> bool:
@@ -68,13 +122,18 @@ def _turn(turn: object) -> tuple[str, str]:
     if not isinstance(role, str) or role.lower() not in ROLES:
         raise FormatError("tool_turns" if isinstance(role, str) else "bad_turns")
     if isinstance(text, list):  # OpenAI's content parts
-        parts = [part.get("text") if isinstance(part, dict) else None for part in text]
+        parts = [_part(part) if isinstance(part, dict) else None for part in text]
         if not all(isinstance(part, str) for part in parts):
             raise FormatError("not_text", field="content")
         text = "".join(str(part) for part in parts)
     if not isinstance(text, str):
         raise FormatError("not_text", field="content")
     return ROLES[role.lower()], text
+
+
+def _part(part: Mapping[str, object]) -> object:
+    """The text of one part; LLaMA-Factory calls it value."""
+    return part.get("text", part.get("value") if part.get("type") == "text" else None)
 
 
 def _without_input(question: str, context: object) -> tuple[str, str]:

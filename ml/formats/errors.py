@@ -21,6 +21,21 @@ MESSAGES: Mapping[str, str] = {
     "csv_syntax": "Not valid CSV at line %(line)s: %(problem)s.",
     "bad_spreadsheet": "The file is not a readable XLSX spreadsheet.",
     "spreadsheet_too_large": "The spreadsheet unpacks to more than it may (%(limit)s MB).",
+    "unknown_encoding": "The encoding “%(encoding)s” is not known.",
+    "undecodable": "Byte %(byte)s, in line %(line)s, is no %(encoding)s text.",
+    "row_too_long": "The row at line %(line)s is longer than %(limit)s characters.",
+    "unknown_sheet": "The spreadsheet has no sheet called “%(sheet)s”.",
+    "unknown_delimiter": "“%(delimiter)s” cannot separate the columns of a table.",
+    "unknown_field": "No field of a record is called “%(field)s”.",
+    "bad_archive": "The file is not a readable ZIP archive.",
+    "archive_too_large": (
+        "The archive unpacks to more than it may (%(limit)s MB), or holds too many files."
+    ),
+    "no_dataset_info": "The archive holds no dataset_info.json that describes its datasets.",
+    "outside_folder": "dataset_info.json names a file outside the archive: “%(file)s”.",
+    "remote_dataset": "The dataset “%(name)s” lies on the internet or is loaded by a program.",
+    "missing_file": "The archive does not hold the file of “%(name)s”.",
+    "other_dataset": "The dataset “%(name)s” is no questions with answers (%(kind)s).",
     # one row
     "not_an_object": "The row is not an object with instruction and output.",
     "bad_turns": "The conversation is no exchange of questions and answers in turn.",
@@ -47,3 +62,12 @@ class FormatError(MlError):
     def __init__(self, code: str, **params: str | int) -> None:
         super().__init__(MESSAGES[code] % params, code=code)
         self.params = params
+        self.file = ""
+
+    def in_file(self, name: str) -> "FormatError":
+        """The same, of a file in a folder (.zip)."""
+        self.file = self.file or name
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.file}: {super().__str__()}" if self.file else super().__str__()

@@ -1,18 +1,22 @@
 """Bytes of a JSON, JSON lines, CSV or XLSX file -> canonical records, row by row."""
 
-import json
+import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
-from ml.formats.conversations import alpaca_row, is_conversation
+from ml.formats.conversations import alpaca_row, is_conversation, plain_conversation
 from ml.formats.errors import FormatError
+from ml.formats.folders import EXTRA_KEY, INFO, Dataset, Folder, Member, datasets, open_folder
+from ml.formats.json_text import JsonText, load_json
 from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
 from ml.formats.rows import RecordFields, fields_from_row
-from ml.formats.sheets import sheet_cells
-from ml.formats.tables import csv_cells, rows_from_cells
+from ml.formats.sheets import sheet_cells, sheet_names
+from ml.formats.tables import MAX_COLUMNS, csv_cells, delimiter_of, mapped_columns, rows_from_cells
+from ml.formats.texts import decoded, lines, recognise_encoding
 
 # The kind of file -> the endings that mean it. Alpaca rows, ShareGPT and OpenAI conversations are
 # told apart row by row, so that these three are one kind of file.
@@ -23,7 +27,12 @@ ENDINGS: Final = {
     "jsonl": (".jsonl", ".ndjson"),
     "csv": (".csv", ".tsv"),
     "xlsx": (".xlsx",),
+    "llamafactory": (".zip",),
 }
+
+
+# A single object with one of these is one row.
+ROW_KEYS: Final = frozenset({"instruction", "output", "conversations", "messages"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class ParsedRow:
         return None if self.problem is None else str(self.problem)
 
 
+SCANNED_ROWS: Final = 10_000  # for placeholders
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([^\W\d]\w{0,59})\s*\}\}")
 
 
@@ -54,14 +64,60 @@ def inspect(path: Path, *, filename: str, options: ReadingOptions = AS_RECOGNISE
     Raises:
         FormatError: the file as a whole cannot be read.
     """
-    data = path.read_bytes()
     kind = options.format or _kind(filename)
     found: dict[str, None] = {}
-    for row in parse(data, filename=filename, format=kind):
+    rows = read_rows(path, filename=filename, options=options)
+    if kind not in ENDINGS:
+        raise FormatError("unknown_format", kind=kind)
+    for row in _until_no_header(islice(rows, SCANNED_ROWS)):
         if row.fields is not None:
             for text in (row.fields.instruction, row.fields.output, row.fields.system):
                 found |= dict.fromkeys(_PLACEHOLDER.findall(text))
-    return Inspection(kind, placeholders=tuple(found))
+    return replace(_form(path, kind, options), placeholders=tuple(found))
+
+
+def _until_no_header(rows: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
+    """A table whose columns no one knows yet is looked at all the same."""
+    try:
+        yield from rows
+    except FormatError as error:
+        if error.code != "no_header":
+            raise
+
+
+def _form(path: Path, kind: str, options: ReadingOptions) -> Inspection:
+    """What is recognised in the file's form, before any of its rows is understood."""
+    with path.open("rb") as file:
+        if kind == "llamafactory":
+            files = (found.file for found in datasets(open_folder(file)) if not found.problem)
+            return Inspection(kind, files=tuple(dict.fromkeys(files)))
+        if kind == "xlsx":
+            sheets = sheet_names(file)
+            shown = Inspection(kind, sheets=sheets, sheet=options.sheet or sheets[0])
+            return _with_header(shown, sheet_cells(file, options.sheet), options)
+        encoding = options.encoding or recognise_encoding(file)
+        if kind != "csv":
+            return Inspection(kind, encoding=encoding)
+        file.seek(0)
+        parts = decoded(file, encoding)
+        first = next(parts, "")
+        delimiter = options.delimiter or delimiter_of(first)
+        shown = Inspection(kind, encoding=encoding, delimiter=delimiter)
+        return _with_header(shown, csv_cells(chain([first], parts), options), options)
+
+
+def _with_header(
+    shown: Inspection, cells: Iterator[list[str]], options: ReadingOptions
+) -> Inspection:
+    for number, row in enumerate(cells, start=1):
+        if number >= (options.header or 1) and any(cell.strip() for cell in row):
+            mapping = {
+                row[place].strip(): field
+                for place, field in mapped_columns(row, options.columns).items()
+            }
+            names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
+            return replace(shown, columns=names, mapping=mapping, header=number)
+    return shown
 
 
 def read_rows(
@@ -82,8 +138,11 @@ def read_rows(
     Raises:
         FormatError: the file as a whole cannot be read, which may show only after some rows.
     """
-    for row in parse(path.read_bytes(), filename=filename, format=options.format):
-        yield row if row.fields is None else replace(row, fields=_filled(row.fields, placeholders))
+    for parsed in _parsed_rows(lambda: path.open("rb"), filename, options):
+        if parsed.fields is not None and placeholders:
+            yield replace(parsed, fields=_filled(parsed.fields, placeholders))
+        else:
+            yield parsed
 
 
 def _filled(fields: RecordFields, values: Mapping[str, str]) -> RecordFields:
@@ -102,143 +161,138 @@ def _kind(filename: str) -> str:
 
 
 def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list[ParsedRow]:
-    """Every row of a file, in order; a bad row carries its problem.
-
-    Args:
-        data: UTF-8 (with or without a byte-order mark), UTF-16 with one, or GB18030.
-        filename: decides by its ending where ``format`` does not.
-        format: one of ``ENDINGS``, or None to find out.
+    """Every row of a small file that is at hand as bytes; see ``read_rows``.
 
     Raises:
         FormatError: the file as a whole cannot be read.
     """
-    suffix = PurePath(filename).suffix.lower()
-    kind = format or next((kind for kind, ends in ENDINGS.items() if suffix in ends), suffix)
+    options = ReadingOptions(format=format)
+    return list(_parsed_rows(lambda: io.BytesIO(data), filename, options))
+
+
+def _parsed_rows(
+    open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
+) -> Iterator[ParsedRow]:
+    if (options.format or _kind(filename)) == "llamafactory":
+        with open_file() as file:
+            yield from _folder_rows(open_folder(file))
+        return
+    for number, row in _raw_rows(open_file, filename, options):
+        yield _parsed(number, row)
+
+
+def _folder_rows(folder: Folder) -> Iterator[ParsedRow]:
+    for dataset in datasets(folder):
+        if dataset.problem is not None:
+            yield ParsedRow(dataset.number, problem=dataset.problem, file=INFO)
+            continue
+        options = ReadingOptions(columns=dataset.columns)
+        name = dataset.file
+
+        def member(name: str = name) -> IO[bytes]:
+            return cast("IO[bytes]", Member(folder, name))
+
+        try:
+            if _kind(name) in ("xlsx", "llamafactory"):
+                raise FormatError("unknown_format", kind=_kind(name))
+            for number, row in _raw_rows(member, name, options):
+                row = _folder_row(row, dataset)
+                if row is not None:
+                    yield replace(_parsed(number, row), file=name)
+        except FormatError as error:
+            raise error.in_file(name) from error
+
+
+def _folder_row(row: object, dataset: Dataset) -> object:
+    """The row as an alpaca row or a conversation; None where another row of ours holds it."""
+    if not isinstance(row, dict):
+        return row
+    extra = row.get(EXTRA_KEY)
+    if extra == "phrasing":
+        return None
+    if dataset.dialect is not None:
+        row = plain_conversation(row, dataset.dialect)
+    else:
+        named = {field: row[name] for name, field in dataset.columns.items() if name in row}
+        kept = {name: value for name, value in row.items() if name not in dataset.columns}
+        row = kept | {field: value for field, value in named.items() if field}
+    if isinstance(extra, str):
+        try:
+            held = load_json(extra)
+        except FormatError as error:
+            return error
+        row = row | held if isinstance(held, dict) else row
+    return row
+
+
+def _raw_rows(
+    open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
+) -> Iterator[tuple[int, object]]:
+    """(number, what the row holds or why it cannot be read) of each row."""
+    kind = options.format or _kind(filename)
     if kind not in ENDINGS:
         raise FormatError("unknown_format", kind=kind)
-    if not data.strip():
-        raise FormatError("empty_file")
     if kind == "xlsx":
-        return _parse_cells(sheet_cells(data))
-    text = decode_text(data)
-    if not text.strip():
-        raise FormatError("empty_file")
+        with open_file() as file:
+            yield from rows_from_cells(sheet_cells(file, options.sheet), options)
+        return
+    with open_file() as file:
+        encoding = options.encoding or recognise_encoding(file)
     if kind == "csv":
-        return _parse_cells(csv_cells(text))
-    if kind == "jsonl" or suffix in ENDINGS["jsonl"]:
-        return _parse_lines(text)
-    try:
-        value = load_json(text)
-    except FormatError as error:
-        if _is_lines(text, error):
-            return _parse_lines(text)
-        raise
-    if isinstance(value, dict) and value.keys() & {
-        "instruction",
-        "output",
-        "conversations",
-        "messages",
-    }:
-        value = [value]
-    if not isinstance(value, list):
-        raise FormatError("not_a_list")
-    return [_parsed(number, row) for number, row in enumerate(value, start=1)]
+        with open_file() as file:
+            yield from rows_from_cells(csv_cells(decoded(file, encoding), options), options)
+        return
+    if kind != "jsonl" and PurePath(filename).suffix.lower() not in ENDINGS["jsonl"]:
+        with open_file() as file:
+            text = JsonText(decoded(file, encoding))
+            if not (yield from _json_rows(text)):
+                return
+    with open_file() as file:
+        yield from _line_rows(decoded(file, encoding))
 
 
-def _is_lines(text: str, error: FormatError) -> bool:
-    """Whether the mistake is only that after one line with an object another object starts."""
-    if error.params.get("problem") != "Extra data":
+def _json_rows(text: JsonText) -> Generator[tuple[int, object], None, bool]:
+    """The entries of a list, or a single object; True where the file is one of JSON lines."""
+    first = text.peek()
+    if not first:
+        raise FormatError("empty_file")
+    if first == "[":
+        yield from enumerate(text.items(), start=1)
         return False
-    line, column = int(error.params["line"]), int(error.params["column"])
-    lines = text.split("\n")
-    before = "\n".join(lines[: line - 1]).strip()
-    return (
-        before.startswith("{")
-        and "\n" not in before
-        and lines[line - 1].lstrip().startswith("{")
-        and not lines[line - 1][: column - 1].strip()
-    )
+    line = text.line()
+    value = text.value()
+    ended = text.line()
+    follows = text.peek()
+    if first == follows == "{" and line == ended < text.line():
+        return True
+    if follows:
+        raise text.mistake("Extra data")
+    if not (isinstance(value, dict) and value.keys() & ROW_KEYS):
+        raise FormatError("not_a_list")
+    yield 1, value
+    return False
 
 
-def _parse_lines(text: str) -> list[ParsedRow]:
-    rows = []
-    # Not splitlines(): U+2028 and its kin are ordinary characters inside a JSON string.
-    for number, line in enumerate(text.split("\n"), start=1):
+def _line_rows(parts: Iterator[str]) -> Iterator[tuple[int, object]]:
+    blank = True
+    for number, line in enumerate(lines(parts), start=1):
         if not line.strip():
             continue
+        blank = False
         try:
-            rows.append(_parsed(number, load_json(line, first_line=number)))
+            yield number, load_json(line.rstrip("\r\n"), first_line=number)
         except FormatError as error:
-            rows.append(ParsedRow(number, problem=error))
-    return rows
-
-
-def _parse_cells(cells: Iterable[Sequence[str]]) -> list[ParsedRow]:
-    return [_parsed(number, row) for number, row in rows_from_cells(cells)]
+            yield number, error
+    if blank:
+        raise FormatError("empty_file")
 
 
 def _parsed(number: int, row: object) -> ParsedRow:
+    if isinstance(row, FormatError):
+        return ParsedRow(number, problem=row)
     try:
         if isinstance(row, dict) and is_conversation(row):
             row = alpaca_row(row)
         return ParsedRow(number, fields=fields_from_row(row))
     except FormatError as error:
         return ParsedRow(number, problem=error)
-
-
-def decode_text(data: bytes) -> str:
-    """The file's text without byte-order mark.
-
-    Raises:
-        FormatError: neither UTF-8, nor UTF-16 with its mark, nor plainly GB18030.
-    """
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        text = None if encoding == "utf-16" else _decode_gb18030(data)
-        if text is None:
-            raise FormatError("not_utf8", byte=error.start + 1) from error
-        return text
-
-
-def _decode_gb18030(data: bytes) -> str | None:
-    """The text, where it is surely GB18030: damaged UTF-8 would decode to nonsense as well."""
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        return None
-    as_utf8 = [c for c in data.decode(errors="replace") if ord(c) > 127]
-    if as_utf8.count("\N{REPLACEMENT CHARACTER}") * 2 < len(as_utf8):
-        return None
-    foreign = [c for c in text if ord(c) > 127]
-    everyday = sum(bool(c.encode("gb2312", errors="ignore")) for c in foreign)
-    return text if everyday >= 0.9 * len(foreign) else None
-
-
-_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>NaN|-?Infinity)', re.DOTALL)
-
-
-def load_json(text: str, *, first_line: int = 1) -> Any:  # Any: it is whatever JSON holds
-    """The value of a JSON text as the standard has it: NaN and Infinity are refused.
-
-    Raises:
-        FormatError: with line (counted from ``first_line``) and column of the mistake.
-    """
-
-    def refuse_constant(name: str) -> None:
-        start = next(m.start() for m in _STRING_OR_CONSTANT.finditer(text) if m["constant"])
-        raise json.JSONDecodeError(f"{name} is not JSON", text, start)
-
-    try:
-        # Numbers are never used; float also takes those that int() refuses for their length.
-        return json.loads(text, parse_int=float, parse_constant=refuse_constant)
-    except json.JSONDecodeError as error:
-        raise FormatError(
-            "json_syntax",
-            line=error.lineno + first_line - 1,
-            column=error.colno,
-            problem=error.msg,
-        ) from error
-    except RecursionError as error:
-        raise FormatError("nested_too_deeply") from error

@@ -20,6 +20,7 @@ MAX_CHARACTERS: Mapping[str, int] = {
 }
 MAX_ENTRIES = 200  # of history, phrasings or tags
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # A day as people and programs write it; a time of day after it says nothing more.
 _DAY: Final = re.compile(
     r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月)(\d{1,2})日?"
@@ -99,7 +100,7 @@ def _text(value: object, field: str) -> str:
         raise FormatError("too_long", field=field, limit=MAX_CHARACTERS[field])
     if "\0" in value:  # PostgreSQL cannot store it
         raise FormatError("nul_character", field=field)
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if _SURROGATE.search(value):
         raise FormatError("broken_character", field=field)
     return value
 

@@ -2,18 +2,23 @@
 
 import io
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Final
+from typing import IO, Any, Final
 
 from ml.formats.errors import FormatError
 from ml.formats.tables import MAX_COLUMNS
+from ml.formats.texts import PART
 
 # A spreadsheet of text shrinks to a fifth or a tenth; a bomb to a thousandth.
 MAX_UNPACKED_BYTES: Final = 300 * 2**20
 MAX_RATIO: Final = 100
 MAX_PARTS: Final = 2000
+
+MAX_CELL: Final = 32_767  # characters, in UTF-16
+_CONTINUED: Final = re.compile(r"continued (\d{1,3}): ")
 
 # XML holds no control characters; the format writes them as _x0001_, and a text that looks like
 # that as _x005F_x0001_ (ECMA-376 part 1, 22.9.2.19).
@@ -21,8 +26,10 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-
 _WRITTEN: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
-def sheet_cells(data: bytes) -> Iterator[list[str]]:
-    """The rows of the first sheet, as text; of formulas the value that was last computed.
+def sheet_cells(file: IO[bytes], name: str | None = None) -> Iterator[list[str]]:
+    """The rows of the first sheet, or of the one called ``name``, as text.
+
+    Of formulas it is the value that was last computed.
 
     Raises:
         FormatError: it is no XLSX file, or unpacks to more than it may.
@@ -30,18 +37,18 @@ def sheet_cells(data: bytes) -> Iterator[list[str]]:
     # Here, so that what reads no spreadsheets needs no openpyxl.
     from openpyxl import load_workbook
 
-    _refuse_bomb(data)
+    _refuse_bomb(file)
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
-            sheet = book.worksheets[0]
+            sheet = book.worksheets[0] if name is None else _called(book.worksheets, name)
             sheet.reset_dimensions()  # what a file says of its own size may be wrong
             # One more than may be, so that too many are seen as such.
             for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
                 cells = [_unescaped(_text(value)) for value in row]
                 while cells and not cells[-1]:
                     cells.pop()
-                yield cells
+                yield _joined(cells)
         finally:
             book.close()
     except FormatError:
@@ -50,14 +57,44 @@ def sheet_cells(data: bytes) -> Iterator[list[str]]:
         raise FormatError("bad_spreadsheet") from error
 
 
-def _refuse_bomb(data: bytes) -> None:
+def sheet_names(file: IO[bytes]) -> tuple[str, ...]:
+    """The names of the sheets, in the file's order.
+
+    Raises:
+        FormatError: it is no XLSX file, or unpacks to more than it may.
+    """
+    from openpyxl import load_workbook
+
+    _refuse_bomb(file)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        book = load_workbook(file, read_only=True, keep_links=False)
+        names = tuple(str(sheet.title) for sheet in book.worksheets)
+        book.close()
+    except Exception as error:  # as in sheet_cells
+        raise FormatError("bad_spreadsheet") from error
+    if not names:
+        raise FormatError("bad_spreadsheet")
+    return names
+
+
+def _called(sheets: list[Any], name: str) -> Any:  # Any: openpyxl's sheets
+    for sheet in sheets:
+        if sheet.title == name:
+            return sheet
+    raise FormatError("unknown_sheet", sheet=name)
+
+
+def _refuse_bomb(file: IO[bytes]) -> None:
+    packed = max(1, file.seek(0, io.SEEK_END))
+    if packed == 1:
+        raise FormatError("empty_file")
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OverflowError, EOFError) as error:
         raise FormatError("bad_spreadsheet") from error
     unpacked = sum(part.file_size for part in parts)
-    packed = max(1, len(data))
     small = unpacked < 10 * 2**20
     if (
         len(parts) > MAX_PARTS
@@ -83,7 +120,7 @@ def _text(value: object) -> str:
             return str(value)
 
 
-def sheet_dump(rows: Iterable[list[str]]) -> bytes:
+def sheet_parts(rows: Iterable[list[str]]) -> Iterator[bytes]:
     """An XLSX file with one sheet; every cell is text, none a formula."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -93,14 +130,53 @@ def sheet_dump(rows: Iterable[list[str]]) -> bytes:
     sheet.freeze_panes = "A2"
     for row in rows:
         cells = []
-        for text in row:
+        for text in _parted(row):
             cell = WriteOnlyCell(sheet, value=_escaped(text))
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    with tempfile.TemporaryFile() as out:
+        book.save(out)
+        out.seek(0)
+        while part := out.read(PART):
+            yield part
+
+
+def _parted(row: list[str]) -> list[str]:
+    """The row with texts that are too long for a cell continued in further cells at its end."""
+    fitting, further = [], []
+    for place, text in enumerate(row):
+        pieces = [text]
+        if len(text) * 7 > MAX_CELL:
+            pieces = list(_pieces(text))
+        fitting.append(pieces[0])
+        further += [f"continued {place + 1}: {piece}" for piece in pieces[1:]]
+    return fitting + further
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Parts that fit into a cell: each character may be written as two, or as _x0001_."""
+    if len(text) <= 4_500 or (
+        len(text) < 32_000 and len(_escaped(text).encode("utf-16-le")) < 2 * 32_700
+    ):
+        yield text
+        return
+    half = len(text) // 2
+    yield from _pieces(text[:half])
+    yield from _pieces(text[half:])
+
+
+def _joined(cells: list[str]) -> list[str]:
+    if len(cells) > 1 and _CONTINUED.match(cells[-1]):
+        first = next(i for i, cell in enumerate(cells) if _CONTINUED.match(cell))
+        whole, further = cells[:first], cells[first:]
+        for cell in further:
+            found = _CONTINUED.match(cell)
+            if found is None or int(found[1]) > len(whole):
+                return cells
+            whole[int(found[1]) - 1] += cell[found.end() :]
+        return whole
+    return cells
 
 
 def _escaped(text: str) -> str:

@@ -3,16 +3,20 @@
 Knows rows of cells; the bytes of CSV are here too, those of spreadsheets in ``sheets``.
 """
 
+import codecs
 import csv
 import io
 import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from ml.formats.errors import FormatError
+from ml.formats.options import AS_RECOGNISED, DELIMITERS, ReadingOptions
 from ml.formats.rows import RecordFields
+from ml.formats.texts import ANY_LINE_END, MAX_ROW_CHARACTERS, lines
 
 # The columns of an export, and how other programs and people call them.
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -86,7 +90,7 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 FIELDS: Final = tuple(HEADERS)
 MAX_COLUMNS: Final = 256
-DELIMITERS: Final = ",;\t|"
+csv.field_size_limit(MAX_ROW_CHARACTERS)  # a record's phrasings may be longer than 128 KB
 YES: Final = frozenset({"true", "yes", "y", "1", "是", "√"})
 NO: Final = frozenset({"false", "no", "n", "0", "否", ""})
 LANGUAGES: Final = {"中文": "zh", "chinese": "zh", "英文": "en", "英语": "en", "english": "en"}
@@ -116,7 +120,27 @@ def columns_of(header: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def rows_from_cells(cells: Iterable[Sequence[str]]) -> Iterator[tuple[int, dict[str, object]]]:
+def mapped_columns(header: Sequence[str], chosen: Mapping[str, str]) -> dict[int, str]:
+    """Position -> field, as the names mean and a person says otherwise (``ReadingOptions``)."""
+    if not set(chosen.values()) <= {*FIELDS, ""}:
+        unknown = next(field for field in chosen.values() if field and field not in FIELDS)
+        raise FormatError("unknown_field", field=unknown)
+    taken = set(chosen.values())
+    found = {
+        place: field
+        for place, field in columns_of(header).items()
+        if field not in taken and header[place].strip() not in chosen
+    }
+    for place, name in enumerate(header):
+        field = chosen.get(name.strip(), "")
+        if field and field not in found.values():
+            found[place] = field
+    return found
+
+
+def rows_from_cells(
+    cells: Iterable[Sequence[str]], options: ReadingOptions = AS_RECOGNISED
+) -> Iterator[tuple[int, dict[str, object]]]:
     """(row of the sheet, alpaca row) of every row below the header that is not empty.
 
     Raises:
@@ -129,7 +153,9 @@ def rows_from_cells(cells: Iterable[Sequence[str]]) -> Iterator[tuple[int, dict[
         if not any(cell.strip() for cell in row):
             continue
         if columns is None:
-            columns = columns_of(row)
+            if options.header and number < options.header:
+                continue
+            columns = mapped_columns(row, options.columns)
             if not {"instruction", "output"} <= set(columns.values()):
                 seen = ", ".join(cell.strip()[:30] for cell in row[:8] if cell.strip())
                 raise FormatError("no_header", seen=seen)
@@ -202,25 +228,36 @@ def unguarded(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def csv_cells(text: str) -> Iterator[list[str]]:
+def csv_cells(parts: Iterator[str], options: ReadingOptions = AS_RECOGNISED) -> Iterator[list[str]]:
     """The rows of a CSV text; its delimiter is the one under which the header makes most sense.
 
     Raises:
         FormatError: with the line of the mistake.
     """
+    first = next(parts, "")
     # Excel names the delimiter in a line of its own.
-    hint = re.match(r"sep=(.)\r?\n", text)
+    hint = re.match(r"sep=(.)\r?\n", first)
     if hint:
-        text = text[hint.end() :]
-    delimiter = hint[1] if hint else _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        first = first[hint.end() :]
+    delimiter = options.delimiter or (hint[1] if hint else recognise_delimiter(first))
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise FormatError("unknown_delimiter", delimiter=delimiter)
+    physical = lines(chain([first], parts), ANY_LINE_END)
+    reader = csv.reader(physical, delimiter=delimiter, strict=True)
     try:
         yield from reader
     except csv.Error as error:
-        raise FormatError("csv_syntax", line=reader.line_num, problem=str(error)) from error
+        line = reader.line_num + (1 if hint else 0)
+        raise FormatError("csv_syntax", line=line, problem=str(error)) from error
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(first: str) -> str:
+    """The delimiter of a CSV file that begins so."""
+    hint = re.match(r"sep=(.)\r?\n", first)
+    return hint[1] if hint else recognise_delimiter(first)
+
+
+def recognise_delimiter(text: str) -> str:
     def sense(delimiter: str) -> tuple[int, int]:
         try:
             header = next(csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter))
@@ -231,8 +268,10 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=sense)
 
 
-def csv_dump(rows: Iterable[RecordFields]) -> bytes:
+def csv_parts(rows: Iterable[RecordFields]) -> Iterator[bytes]:
     """CSV with a byte-order mark, without which Excel reads Chinese as nonsense."""
-    out = io.StringIO(newline="")
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(cells_from_rows(rows))
-    return out.getvalue().encode("utf-8-sig")
+    yield codecs.BOM_UTF8
+    for cells in cells_from_rows(rows):
+        out = io.StringIO(newline="")
+        csv.writer(out, quoting=csv.QUOTE_ALL).writerow(cells)
+        yield out.getvalue().encode()

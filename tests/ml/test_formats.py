@@ -89,13 +89,17 @@ def test_the_encodings_of_windows_programs_are_read(encoding: str) -> None:
             "哪".encode(), b"\xe5\x93", 1
         ),
         b'[{"instruction": "caf\xe9 a", "output": "b"}]',
-        "[]".encode("utf-16") + b"\x00",
     ],
-    ids=["damaged UTF-8", "Latin-1", "half a UTF-16 unit"],
+    ids=["damaged UTF-8", "Latin-1"],
 )
 def test_other_bytes_are_refused_instead_of_read_as_nonsense(data: bytes) -> None:
     with pytest.raises(FormatError, match=r"not UTF-8 text \(byte \d+ cannot be read\)"):
         parse(data)
+
+
+def test_half_a_unit_of_utf16_is_named_by_byte_and_line() -> None:
+    with pytest.raises(FormatError, match="Byte 9, in line 2, is no UTF-16-LE text"):
+        parse(b"\xff\xfe" + "[\n]".encode("utf-16-le") + b"\x00")
 
 
 def test_malformed_json_names_line_and_column() -> None:
@@ -311,7 +315,18 @@ def test_a_phrasing_that_says_the_same_letter_for_letter_is_kept_once() -> None:
 
 
 def test_every_problem_can_be_said_in_another_language() -> None:
-    names = ("byte", "line", "column", "problem", "kind", "field", "limit", "seen", "row")
+    names: tuple[str, ...] = (
+        "byte",
+        "line",
+        "column",
+        "problem",
+        "kind",
+        "field",
+        "limit",
+        "seen",
+        "row",
+    )
+    names += ("encoding", "sheet", "delimiter", "file", "name")
     params = dict.fromkeys(names, "1")
     assert all("%" not in template % params for template in MESSAGES.values())
 

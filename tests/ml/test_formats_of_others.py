@@ -174,6 +174,6 @@ def test_csv_spectrum_is_read_as_its_expected_json() -> None:
         wanted = (folder / "json" / f"{path.stem}.json").read_bytes().decode("utf-8", "replace")
         expected = json.loads(wanted.replace("\\r\\n", "\\n"))
         text = path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
-        header, *rows = [row for row in csv_cells(text) if row]
+        header, *rows = [row for row in csv_cells(iter([text])) if row]
         found = [dict(zip(header, row, strict=True)) for row in rows]
         assert found == (expected if isinstance(expected, list) else [expected]), path.name

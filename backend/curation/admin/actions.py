@@ -71,6 +71,7 @@ class RecordActions(ForgetActions):
                 "export_openai",
                 "export_csv",
                 "export_xlsx",
+                "export_llamafactory",
             ],
         },
     )
@@ -232,6 +233,10 @@ class RecordActions(ForgetActions):
     @action(description=gettext_lazy("As Excel (XLSX)"), permissions=["write"], url_path="xlsx")
     def export_xlsx(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "xlsx")
+
+    @action(description=gettext_lazy("LLaMA-Factory folder"), permissions=["write"])
+    def export_llamafactory(self, request: "HttpRequest") -> HttpResponseBase:
+        return self.export_filtered(request, "llamafactory")
 
     def export_filtered(self, request: "HttpRequest", format: str) -> HttpResponseBase:
         """What the list shows under the same filters and search."""

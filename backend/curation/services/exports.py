@@ -34,6 +34,7 @@ FORMATS: Final = {
     "openai": ("jsonl", "application/x-ndjson"),
     "csv": ("csv", "text/csv; charset=utf-8"),
     "xlsx": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "llamafactory": ("zip", "application/zip"),
 }
 
 
