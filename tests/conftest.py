@@ -19,17 +19,14 @@ from backend.config import env
 from tests.network import refuse_the_network
 from tests.services import Services, environment
 
-settings.register_profile("loredesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says nothing on a machine that does other things too.
+settings.register_profile(
+    "loredesk", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
 settings.load_profile("loredesk")
 
 HERE = Path(__file__).parent
 WITHOUT_SERVICES = {"architecture", "ml", "e2e"}
-
-# How long an example takes says nothing on a machine that does other things too.
-hypothesis_settings.register_profile(
-    "loredesk", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
-hypothesis_settings.load_profile("loredesk")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="loredesk-test-"))
 FOLDER.chmod(0o711)  # PostgreSQL's account must get through to its own folder

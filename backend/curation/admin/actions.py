@@ -234,7 +234,11 @@ class RecordActions(ForgetActions):
     def export_xlsx(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "xlsx")
 
-    @action(description=gettext_lazy("LLaMA-Factory folder"), permissions=["write"])
+    @action(
+        description=gettext_lazy("As a LLaMA-Factory folder"),
+        permissions=["write"],
+        url_path="llamafactory",
+    )
     def export_llamafactory(self, request: "HttpRequest") -> HttpResponseBase:
         return self.export_filtered(request, "llamafactory")
 

@@ -3616,7 +3616,7 @@ export interface operations {
     records_export: {
         parameters: {
             query?: {
-                format?: "alpaca" | "csv" | "jsonl" | "openai" | "sharegpt" | "xlsx";
+                format?: "alpaca" | "csv" | "jsonl" | "llamafactory" | "openai" | "sharegpt" | "xlsx";
             };
             header?: never;
             path?: never;
@@ -3633,6 +3633,7 @@ export interface operations {
                     "application/x-ndjson": string;
                     "text/csv; charset=utf-8": string;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/zip": string;
                 };
             };
         };
