@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SAME_COMPARED: Final = 20
 NEAR_COMPARED: Final = 50
 # Of all that share keys with a record, so many are compared: those that share most of them.
-LIKELIEST: Final = 20
+LIKELIEST: Final = 8
 
 # The columns of ``content_of``, and what decides whether a record counts.
 COMPARED_COLUMNS: Final = (
@@ -140,7 +140,7 @@ _SHARING: Final = """
     WHERE place <= {likeliest}
 """
 _SAME: Final = _SHARING.format(
-    column="wording_keys", type="varchar", limit=SAME_COMPARED, likeliest=LIKELIEST
+    column="wording_keys", type="varchar", limit=SAME_COMPARED, likeliest=SAME_COMPARED
 )
 _ALIKE: Final = _SHARING.format(
     column="near_keys", type="bigint", limit=NEAR_COMPARED, likeliest=LIKELIEST

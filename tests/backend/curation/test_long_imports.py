@@ -44,6 +44,13 @@ def started(api: As, user: User, number: int = 10, **fields: Any) -> str:
     return str(answer.json()["task"])
 
 
+@pytest.fixture(autouse=True)
+def nothing_uploaded_before() -> None:
+    """Other tests of this run use the same folder."""
+    for path in uploads.folder().iterdir():
+        path.unlink()
+
+
 def kept_files() -> list[str]:
     return [path.name for path in uploads.folder().iterdir()]
 
