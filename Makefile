@@ -98,6 +98,7 @@ e2e: setup browser
 browser:
 	@sh scripts/browser.sh
 
-## make bench    start-up times, memory and speeds of this machine
+## make bench    start-up times, memory and speeds of this machine; 100,000 records
 bench: setup
 	@$(PYTHON) scripts/bench.py
+	@$(PYTHON) scripts/bench_curation.py

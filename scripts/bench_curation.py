@@ -1,4 +1,4 @@
-"""``make bench-curation``: what 100,000 records cost, from the file to the frozen version.
+"""``make bench``: what 100,000 records cost, from the file to the frozen version.
 
     python scripts/bench_curation.py [ROWS]
 
@@ -86,6 +86,7 @@ def measure(folder: Path, rows: int) -> None:
     row("rows, and size of the file", f"{rows:,} and {file.stat().st_size / 1e6:.0f} MB")
     imported(file)
     near(rows)
+    checks()
     pages()
     freezes()
 
@@ -194,6 +195,23 @@ def near(rows: int) -> None:
     )
 
 
+def checks() -> None:
+    """What the worker does after an import, for one minute."""
+    from django.db.models import F
+
+    from backend.curation.findings.sweep import findings_sweep
+    from backend.curation.models import Finding, Record
+
+    began_at = time.monotonic()
+    findings_sweep(slice_s=60)
+    took = time.monotonic() - began_at
+    checked = Record.objects.filter(checked_revision=F("revision")).count()
+    row(
+        f"checks in the worker, {Finding.objects.count():,} findings in {checked:,} records",
+        f"{checked / took:.0f} records/s",
+    )
+
+
 PAGES = {
     "list, first page": "",
     "list, page 50": "?p=50",
@@ -205,6 +223,8 @@ PAGES = {
     "filter: Chinese": "?language__exact=zh",
     "filter: a tag": "?tag=bench",
     "filter: golden": "?golden__exact=1",
+    "filter: hints": "?severity=info",
+    "filter: near-duplicates": "?finding=near_duplicate",
 }
 
 
