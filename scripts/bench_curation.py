@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,10 +241,10 @@ def pages() -> None:
     client = Client()
     client.force_login(User.objects.get(username="curator"))
     for name, query in PAGES.items():
-        times = seconds(lambda query=query: visit(client, f"/admin/curation/record/{query}"))
+        times = seconds(partial(visit, client, f"/admin/curation/record/{query}"))
         row(f"{name}: median and p95 of {REPEATS}", spread(times))
     for name, query in (("all", ""), ("search 年假", "?search=年假")):
-        times = seconds(lambda query=query: visit(client, f"/api/v1/records{query}"))
+        times = seconds(partial(visit, client, f"/api/v1/records{query}"))
         row(f"REST list, {name}: median and p95 of {REPEATS}", spread(times))
 
 
