@@ -13,6 +13,7 @@ from unfold.dataclasses import SearchResult
 from backend.accounts.access import acting_user
 from backend.accounts.roles import Action, may
 from backend.curation.admin.looks import badge, excerpt
+from backend.curation.findings.selectors import approved_with_errors
 from backend.curation.inbox_selectors import inbox_open_count
 from backend.curation.models import Record
 from backend.curation.selectors import (
@@ -51,8 +52,14 @@ def tasks(user: "User", state: "CurationState") -> list[Task]:
         waits = ngettext("record waits for your review", "records wait for your review", number)
         lines.append(Task(number, waits, reverse("admin:curation_record_review")))
     if may(user, Action.RECORDS_WRITE):
+        wrong = approved_with_errors(user=user)
         reported = inbox_open_count(user=user)
         lines += [
+            Task(
+                wrong,
+                ngettext("approved record has an error", "approved records have errors", wrong),
+                records_url(status__exact=Status.APPROVED, severity="error"),
+            ),
             Task(
                 reported,
                 ngettext("report waits in the inbox", "reports wait in the inbox", reported),

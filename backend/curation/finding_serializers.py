@@ -126,6 +126,15 @@ class LengthInput(serializers.Serializer[Any]):
         required=False,
         max_length=MAX_ENTRIES,
     )
+    history = serializers.ListField(
+        child=serializers.ListField(
+            child=serializers.CharField(allow_blank=True, max_length=MAX_CHARACTERS["history"]),
+            min_length=2,
+            max_length=2,
+        ),
+        required=False,
+        max_length=MAX_ENTRIES,
+    )
 
 
 class LengthOutput(serializers.Serializer[Any]):

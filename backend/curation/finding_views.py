@@ -94,5 +94,6 @@ class RecordLengthView(APIView):
             input=texts.get("input", ""),
             system=texts.get("system", ""),
             phrasings=tuple(texts.get("phrasings", ())),
+            history=tuple((asked, said) for asked, said in texts.get("history", ())),
         )
         return Response(LengthOutput(token_counts(content)).data)

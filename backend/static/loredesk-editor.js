@@ -1,15 +1,18 @@
 /* Beside the form of a record: what is similar to the question, and how long the texts are. */
 ;(function () {
   var WAIT_MS = 400
+  var COUNT_WAIT_MS = 500
   var LONGEST = 1000 // characters of a question that travel in an address
 
   addEventListener('DOMContentLoaded', function () {
     var beside = document.getElementById('ld-beside')
     if (!beside) return
     watchQuestion(beside)
+    var lines = {}
     document
       .querySelectorAll('#record_form textarea')
-      .forEach(function (field) { count(field, beside.dataset) })
+      .forEach(function (field) { lines[field.id] = count(field, beside.dataset) })
+    if (lines.id_instruction && lines.id_output) watchLength(lines, beside.dataset)
   })
 
   function watchQuestion(beside) {
@@ -53,7 +56,72 @@
     look()
   }
 
+  /* Tokens as the base model counts them: of question and answer, and a warning of the whole. */
+  function watchLength(lines, texts) {
+    var names = ['instruction', 'output', 'input', 'system', 'phrasings', 'history']
+    var fields = names
+      .map(function (name) { return document.getElementById('id_' + name) })
+      .filter(Boolean)
+    var warning = document.createElement('p')
+    warning.className = 'ld-too-long'
+    warning.id = 'id_output-too-long'
+    warning.setAttribute('role', 'status')
+    lines.id_output.element.insertAdjacentElement('afterend', warning)
+    var timer = 0
+    var asked = 0
+
+    function written() {
+      var content = {}
+      fields.forEach(function (field) { content[field.name] = field.value })
+      content.phrasings = (content.phrasings || '').split('\n').filter(function (line) { return line.trim() })
+      try { content.history = JSON.parse(content.history || '[]') } catch { content.history = [] }
+      return content
+    }
+
+    function ask() {
+      var number = ++asked
+      fetch(texts.length, {
+        method: 'POST',
+        headers: {
+          Accept: 'application/json',
+          'Content-Type': 'application/json',
+          'X-CSRFToken': document.querySelector('#record_form [name=csrfmiddlewaretoken]').value,
+        },
+        body: JSON.stringify(written()),
+      })
+        .then(function (answer) { return answer.ok ? answer.json() : {} })
+        .then(function (counts) { if (number === asked) show(counts) })
+        .catch(function () { /* the next key asks again */ })
+    }
+
+    function show(counts) {
+      lines.id_instruction.tokens(counts.question)
+      lines.id_output.tokens(counts.answer)
+      var text = ''
+      if (counts.limit && counts.total > counts.limit) {
+        text = filled(texts.tooLong, counts.total, counts.limit)
+      } else if (counts.answer_limit && counts.answer > counts.answer_limit) {
+        text = filled(texts.answerTooLong, counts.answer, counts.answer_limit)
+      }
+      // Said once, not at every key.
+      if (warning.textContent !== text) warning.textContent = text
+    }
+
+    fields.forEach(function (field) {
+      field.addEventListener('input', function () {
+        clearTimeout(timer)
+        timer = setTimeout(ask, COUNT_WAIT_MS)
+      })
+    })
+    ask()
+  }
+
+  function filled(sentence, n, limit) {
+    return sentence.replace('{n}', n.toLocaleString()).replace('{limit}', limit.toLocaleString())
+  }
+
   function count(field, texts) {
+    var tokens = null
     var line = document.createElement('p')
     line.className = 'ld-characters'
     line.id = field.id + '-characters'
@@ -64,9 +132,18 @@
     )
     function show() {
       var n = Array.from(field.value).length
-      line.textContent = n === 1 ? texts.character : texts.characters.replace('{n}', n.toLocaleString())
+      var parts = [n === 1 ? texts.character : texts.characters.replace('{n}', n.toLocaleString())]
+      if (tokens) parts.push(tokens === 1 ? texts.token : texts.tokens.replace('{n}', tokens.toLocaleString()))
+      line.textContent = parts.join(' · ')
     }
     field.addEventListener('input', show)
     show()
+    return {
+      element: line,
+      tokens: function (number) {
+        tokens = number
+        show()
+      },
+    }
   }
 })()

@@ -115,6 +115,11 @@ def shown_findings(request: "HttpRequest", record: Record) -> list[dict[str, Any
     ]
 
 
+def heeded_findings(request: "HttpRequest", record: Record) -> list[dict[str, Any]]:
+    """Those that nobody chose to ignore, for whoever decides on the record."""
+    return [each for each in shown_findings(request, record) if not each["finding"].ignored_at]
+
+
 def finding_step(
     request: "HttpRequest", record_id: "uuid.UUID", finding_id: "uuid.UUID"
 ) -> "HttpResponse":

@@ -23,7 +23,7 @@ from backend.common.job_runs import said_error
 from backend.common.jobs import is_restartable, shown_result
 from backend.curation import uploads
 from backend.curation.admin.looks import badge, excerpt
-from backend.curation.import_jobs import KIND
+from backend.curation.import_jobs import KIND, inspected, reading_options
 from backend.curation.import_uploads import import_confirm, import_preview
 from backend.curation.services.imports import Outcome, too_large
 from ml.formats import DELIMITERS, ENCODINGS, ENDINGS, FIELDS
@@ -205,7 +205,7 @@ def job_shown(job: "Job", request: "HttpRequest") -> dict[str, Any]:
         "correctable": job.params["dry_run"] and job.state in {"succeeded", "failed"},
     }
     result = shown_result(job)
-    seen = (result or {}).get("inspection") or {}
+    seen = (result or {}).get("inspection") or (seen_anyhow(job) if shown["correctable"] else {})
     shown |= {"selects": selects(job.params["options"], seen)}
     shown |= {"columns": columns_shown(job.params["options"], seen)}
     values = job.params["placeholders"]
@@ -240,6 +240,15 @@ def job_shown(job: "Job", request: "HttpRequest") -> dict[str, Any]:
         query = urlencode({**made, "source__exact": "imported"})
         shown["records_link"] = f"{reverse('admin:curation_record_changelist')}?{query}"
     return shown
+
+
+def seen_anyhow(job: "Job") -> dict[str, Any]:
+    """What is recognised of a file whose rows could not be read, so that it can be corrected."""
+    path = uploads.upload_path(job.params["upload"])
+    try:
+        return inspected(path, job.params["filename"], reading_options(job.params["options"]))
+    except (DomainError, OSError):
+        return {}
 
 
 def selects(options: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:

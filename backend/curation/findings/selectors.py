@@ -103,6 +103,16 @@ def findings_summary(*, user: "User", records: "QuerySet[Record] | None" = None)
     )
 
 
+def approved_with_errors(*, user: "User") -> int:
+    """How many approved records have a finding of the worst kind.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    return with_severity(Record.objects.filter(status=Record.Status.APPROVED), "error").count()
+
+
 def findings_of_approved() -> dict[str, int]:
     """What stands against the approved records and nobody chose to ignore: kind -> findings.
 
