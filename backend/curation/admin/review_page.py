@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.access import acting_user
 from backend.common.errors import Conflict, DomainError, NotFound
 from backend.curation import services
+from backend.curation.admin.findings import shown_findings
 from backend.curation.admin.looks import excerpt, status_badges
 from backend.curation.admin.reasons import REASONS
 from backend.curation.models import Record
@@ -120,6 +121,7 @@ def shown(
         "edit_url": reverse("admin:curation_record_change", args=[record.pk]) + "?from=review",
         "compare_url": reverse("admin:curation_record_compare", args=[record.pk]),
         "similar_url": f"{reverse('admin:curation_record_similar')}?record={record.pk}",
+        "findings": shown_findings(request, record),
         "differences": changed_since_approval(record),
         "revisions": revision_list(user=user, record_id=record.pk)[:SHOWN_REVISIONS],
         "reasons": REASONS,
