@@ -303,6 +303,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("loredesk-inbox.css"),  # noqa: ARG005
         lambda request: static("loredesk-desk.css"),  # noqa: ARG005
         lambda request: static("loredesk-findings.css"),  # noqa: ARG005
+        lambda request: static("loredesk-import.css"),  # noqa: ARG005
     ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",
@@ -329,6 +330,7 @@ UNFOLD: dict[str, Any] = {
                         "title": _("Records"),
                         "icon": "menu_book",
                         "link": reverse_lazy("admin:curation_record_changelist"),
+                        "active": "backend.curation.sidebar.is_records",
                     },
                     {
                         "title": _("Inbox"),

@@ -23,6 +23,14 @@ def is_inbox(request: "HttpRequest") -> bool:
     return request.path.startswith(reverse("admin:curation_feedbackitem_changelist"))
 
 
+def is_records(request: "HttpRequest") -> bool:
+    """The review of records has an entry of its own."""
+    path = request.path
+    return path.startswith(reverse("admin:curation_record_changelist")) and not path.startswith(
+        reverse("admin:curation_record_review")
+    )
+
+
 def inbox_badge(request: "HttpRequest") -> str:
     """How many items wait."""
     waiting = inbox_open_count(user=acting_user(request), limit=MOST + 1)

@@ -92,7 +92,7 @@ def finding_badges(record: Record) -> "SafeString":
         "",
         '<span class="ld-badge ld-finding-{}" title="{}">'
         '<span class="material-symbols-outlined" aria-hidden="true">{}</span>'
-        '<span class="sr-only">{}</span> {}</span>',
+        "{} {}</span>",
         ((name, kinds, ICONS[name], SEVERITIES[name].label, number) for name, number in shown),
     )
     return format_html('<span class="ld-badges">{}</span>', badges)

@@ -23,6 +23,7 @@ from backend.common.job_runs import said_error
 from backend.common.jobs import is_restartable, shown_result
 from backend.curation import uploads
 from backend.curation.admin.looks import badge, excerpt
+from backend.curation.differences import label
 from backend.curation.import_jobs import KIND, inspected, reading_options
 from backend.curation.import_uploads import import_confirm, import_preview
 from backend.curation.services.imports import Outcome, too_large
@@ -281,7 +282,7 @@ def selects(options: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any
 def columns_shown(options: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
     """Each column of a table, with the field that it fills."""
     mapping, given = seen.get("mapping", {}), options.get("columns", {})
-    choices = [("-", _("left out")), *((name, name) for name in FIELDS)]
+    choices = [("-", _("left out")), *((name, label(name)) for name in FIELDS)]
     return [
         {
             "name": column,

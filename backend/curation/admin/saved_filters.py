@@ -27,18 +27,20 @@ def chips(request: "HttpRequest") -> dict[str, Any]:
     """What before_list.html shows: the person's filters, and whether there is one to keep."""
     user = acting_user(request)
     present = parts(request.GET.urlencode())
+    saved_filters = [
+        {
+            "saved": saved,
+            "link": f"?{saved.query}",
+            "chosen": parts(saved.query) == present,
+            "own": saved.owner_id == user.pk,
+            "may_delete": saved.owner_id == user.pk or may(user, Action.PEOPLE_MANAGE),
+        }
+        for saved in saved_filter_list(user=user)
+    ]
+    is_kept = any(chip["own"] and chip["chosen"] for chip in saved_filters)
     return {
-        "saved_filters": [
-            {
-                "saved": saved,
-                "link": f"?{saved.query}",
-                "chosen": parts(saved.query) == present,
-                "own": saved.owner_id == user.pk,
-                "may_delete": saved.owner_id == user.pk or may(user, Action.PEOPLE_MANAGE),
-            }
-            for saved in saved_filter_list(user=user)
-        ],
-        "filter_to_keep": request.GET.urlencode() if present else "",
+        "saved_filters": saved_filters,
+        "filter_to_keep": request.GET.urlencode() if present and not is_kept else "",
         "may_share": may(user, Action.RECORDS_WRITE),
     }
 

@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
                 ('reporter', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='feedback_given', to=settings.AUTH_USER_MODEL, verbose_name='reported by')),
             ],
             options={
-                'verbose_name': 'feedback',
-                'verbose_name_plural': 'feedback inbox',
+                'verbose_name': 'feedback item',
+                'verbose_name_plural': 'feedback items',
                 'ordering': ('-created_at', '-id'),
                 'indexes': [models.Index(fields=['state', '-created_at'], name='curation_fe_state_32c1d1_idx'), models.Index(fields=['reporter', '-created_at'], name='curation_fe_reporte_c557dd_idx'), django.contrib.postgres.indexes.GinIndex(fields=['search'], name='curation_fe_search_e481be_gin')],
                 'constraints': [models.UniqueConstraint(fields=('reporter', 'message_id'), name='feedback_once_per_message')],

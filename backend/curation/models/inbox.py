@@ -103,8 +103,8 @@ class FeedbackItem(BaseModel):
     objects = TransitionQuerySet["FeedbackItem"].as_manager()
 
     class Meta:
-        verbose_name = _("feedback")
-        verbose_name_plural = _("feedback inbox")
+        verbose_name = _("feedback item")
+        verbose_name_plural = _("feedback items")
         ordering = ("-created_at", "-id")
         constraints = (
             models.UniqueConstraint(
