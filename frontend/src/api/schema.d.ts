@@ -1538,6 +1538,7 @@ export interface components {
             input?: string;
             system?: string;
             phrasings?: string[];
+            history?: string[][];
         };
         LengthOutput: {
             model: string;
