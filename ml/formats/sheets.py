@@ -4,6 +4,7 @@ import io
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import IO, Any, Final
@@ -19,6 +20,11 @@ MAX_PARTS: Final = 2000
 
 MAX_CELL: Final = 32_767  # characters, in UTF-16
 _CONTINUED: Final = re.compile(r"continued (\d{1,3}): ")
+
+# The most columns that Excel itself knows; what is above MAX_COLUMNS is refused row by row.
+MAX_CELLS_READ: Final = 16_384
+_ROW_OR_CELL: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(row|c)[\s/>]")
+LONGEST_TAG_NAME: Final = 64
 
 # XML holds no control characters; the format writes them as _x0001_, and a text that looks like
 # that as _x005F_x0001_ (ECMA-376 part 1, 22.9.2.19).
@@ -38,6 +44,7 @@ def sheet_cells(file: IO[bytes], name: str | None = None) -> Iterator[list[str]]
     from openpyxl import load_workbook
 
     _refuse_bomb(file)
+    _refuse_endless_rows(file)
     try:
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
@@ -102,6 +109,36 @@ def _refuse_bomb(file: IO[bytes]) -> None:
         or (unpacked / packed > MAX_RATIO and not small)
     ):
         raise FormatError("spreadsheet_too_large", limit=MAX_UNPACKED_BYTES // 2**20)
+
+
+def _refuse_endless_rows(file: IO[bytes]) -> None:
+    """A row of a million cells, before openpyxl makes objects of them all."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for part in archive.infolist():
+                if part.filename.startswith("xl/worksheets/") and part.file_size > PART:
+                    with archive.open(part) as sheet:
+                        _count_cells(sheet)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, RuntimeError) as error:
+        raise FormatError("bad_spreadsheet") from error
+
+
+def _count_cells(sheet: IO[bytes]) -> None:
+    rows = cells = 0
+    rest = b""
+    while block := sheet.read(PART):
+        block = rest + block
+        # What may be the beginning of a tag waits for its end.
+        cut = block.rfind(b"<")
+        cut = cut if cut > len(block) - LONGEST_TAG_NAME else len(block)
+        block, rest = block[:cut], block[cut:]
+        for tag in _ROW_OR_CELL.finditer(block):
+            if tag[1] == b"c":
+                cells += 1
+                if cells > MAX_CELLS_READ:
+                    raise FormatError("too_many_columns", row=max(rows, 1), limit=MAX_COLUMNS)
+            else:
+                rows, cells = rows + 1, 0
 
 
 def _text(value: object) -> str:
