@@ -29,9 +29,9 @@ SEED: Final = 20261124
 # A bucket of ten thousand questions of one pattern would mean fifty million comparisons.
 COMPARED: Final = 50
 # Bits of a sketch, and how alike two sketches are at least whose texts are near: what collides
-# makes sketches more alike than their texts, not less, and the tenth is for chance.
+# makes sketches more alike than their texts, not less; the rest is for chance.
 BITS: Final = 1024
-SKETCHES_ALIKE: Final = NEAR - 0.1
+SKETCHES_ALIKE: Final = NEAR - 0.05
 
 _CHINESE: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _NUMBER: Final = re.compile(r"\d+")
@@ -51,10 +51,15 @@ def _keys(wording: str) -> Iterator[int]:
         yield int.from_bytes(hashlib.blake2b(part, digest_size=8).digest(), signed=True)
 
 
+@lru_cache(maxsize=1000)
+def _normalised(wording: str) -> str:
+    return normalised_question(wording)
+
+
 @lru_cache(maxsize=10_000)
 def _shingles(wording: str) -> frozenset[str]:
     """Pairs of characters of a Chinese text, runs of four of another."""
-    text = normalised_question(wording)
+    text = _normalised(wording)
     size = 2 if len(_CHINESE.findall(text)) * 2 >= len(text) else 4
     return frozenset(text[i : i + size] for i in range(max(len(text) - size + 1, 1)))
 
@@ -74,7 +79,7 @@ def _similarity(one: str, other: str) -> float:
 
 @lru_cache(maxsize=10_000)
 def _numbers(wording: str) -> tuple[str, ...]:
-    return tuple(sorted(_NUMBER.findall(normalised_question(wording))))
+    return tuple(sorted(_NUMBER.findall(_normalised(wording))))
 
 
 class _Sketch(NamedTuple):
@@ -83,11 +88,16 @@ class _Sketch(NamedTuple):
     bits: int  # one of ``BITS`` for each shingle
     numbers: tuple[str, ...]
 
-    def may_be_near(self, other: "_Sketch") -> bool:
-        if self.numbers != other.numbers:
-            return False
-        shared, either = (self.bits & other.bits).bit_count(), (self.bits | other.bits).bit_count()
-        return shared >= SKETCHES_ALIKE * either
+
+def _may_be_near(one: list[_Sketch], other: list[_Sketch]) -> bool:
+    # Loops, for this is asked millions of times.
+    for bits, numbers in one:
+        for other_bits, other_numbers in other:
+            if numbers == other_numbers:
+                shared, either = bits & other_bits, bits | other_bits
+                if shared.bit_count() >= SKETCHES_ALIKE * either.bit_count():
+                    return True
+    return False
 
 
 def _sketch(wording: str) -> _Sketch:
@@ -120,7 +130,7 @@ def near_pairs(
             if len(bucket) < COMPARED:
                 bucket.append(entry)
         for candidate in seen:
-            if not any(a.may_be_near(b) for a in sketches[candidate] for b in own):
+            if not _may_be_near(sketches[candidate], own):
                 continue
             near = similarity(wordings(candidate), wordings(entry))
             if near >= NEAR:

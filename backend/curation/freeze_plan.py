@@ -154,7 +154,10 @@ def freeze_plan(share: float, *, day: "datetime.date | None" = None) -> FreezePl
 def _approved() -> "Iterator[tuple[Candidate, list[str], list[int] | None, list[str]]]":
     """Each with the keys of its question, of near questions, and its wordings where needed."""
     # A cursor of the server holds the rows, not this process; it lives in a transaction.
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
+    with transaction.atomic(), connection.chunked_cursor() as cursor, connection.cursor() as plain:
+        # Right after many were approved, PostgreSQL still thinks of few, and would go through all
+        # near keys once for each record.
+        plain.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(APPROVED)
         while rows := cursor.fetchmany(READ_AT_ONCE):
             for (
@@ -169,6 +172,7 @@ def _approved() -> "Iterator[tuple[Candidate, list[str], list[int] | None, list[
                 texts = [question + after for question in questions]
                 facts.append(1 + phrasings)
                 yield Candidate(*facts), own_keys, near_keys, texts
+        plain.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def _links(
