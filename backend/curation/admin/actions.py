@@ -17,6 +17,7 @@ from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
 from backend.curation import services
 from backend.curation.admin.bulk_page import bulk_page
+from backend.curation.admin.dialogs import go
 from backend.curation.admin.forgetting import ForgetActions
 from backend.curation.admin.forms import FreezeForm, RejectForm
 from backend.curation.admin.import_page import import_page
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
 Status = Record.Status
 STUDIO_NEW_RUN: Final = "/studio/runs/new"
 STUDIO_VERSION: Final = "/studio/versions/{id}"
-
-
-def go(request: "HttpRequest", address: str) -> HttpResponse:
-    """To another page, out of a dialog as well (htmx would follow a redirect inside it)."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address)
 
 
 class RecordActions(ForgetActions):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +16,7 @@ from backend.accounts.role_admin import RoleAdmin, action
 from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
 from backend.curation import services
+from backend.curation.admin.dialogs import go
 from backend.curation.services.forgetting import MAX_REASON
 
 if TYPE_CHECKING:
@@ -80,6 +81,4 @@ class ForgetActions(RoleAdmin):
                 messages.success(request, _("It is forgotten."))
         except DomainError as error:
             messages.error(request, error.message)
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": address})
-        return HttpResponseRedirect(address)
+        return go(request, address)
