@@ -175,7 +175,7 @@ def imported(file: Path) -> None:
 def near(rows: int) -> None:
     """Every pair of near questions, from the keys that stand with the records."""
     from backend.curation.models import Record
-    from ml.near import near_pairs
+    from ml.near_pairs import near_pairs
 
     began_at = time.monotonic()
     stored = Record.objects.order_by("pk").values_list(

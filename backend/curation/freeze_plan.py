@@ -12,7 +12,7 @@ from backend.curation.frozen import IN_ORDER, Placed, canonical_order
 from backend.curation.models import DatasetVersionItem
 from backend.curation.split import assign
 from ml.formats import question_key
-from ml.near import near_pairs
+from ml.near_pairs import near_pairs
 
 if TYPE_CHECKING:
     import datetime

@@ -1,6 +1,7 @@
 """Reads of records and versions; each takes the acting person, and there is no other way in."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection
@@ -28,6 +29,7 @@ from backend.curation.models import (
     DatasetVersion,
     DatasetVersionItem,
     Record,
+    RecordTally,
     Revision,
     SavedFilter,
 )
@@ -258,24 +260,42 @@ def curation_state(*, user: "User") -> CurationState:
     require(user, Action.RECORDS_READ)
     by_status = {status.value: dict.fromkeys(Record.Language.values, 0) for status in Record.Status}
     approved = golden_approved = 0
-    counted = Record.objects.order_by().values_list("status", "language", "golden")
-    for status, language, golden, number in counted.annotate(number=Count("*")):
+    for status, language, golden, number in record_counts(user=user):
         by_status[status][language] += number
         if status == Record.Status.APPROVED:
             approved += number
             golden_approved += number if golden else 0
     last = DatasetVersion.objects.order_by("-number").first()
-    frozen_as_it_is = DatasetVersionItem.objects.filter(
-        version=last,
-        record__status=Record.Status.APPROVED,
-        record__revision=F("revision__number"),
-    )
     return CurationState(
         by_status=by_status,
         golden=golden_approved,
         last_version=last,
-        approved_since=approved - (frozen_as_it_is.count() if last else 0),
+        approved_since=approved - (_frozen_as_they_are(last) if last else 0),
     )
+
+
+# A step that was under way when a version was frozen has marked its records with an earlier moment.
+UNDER_WAY: Final = timedelta(minutes=1)
+
+
+def _frozen_as_they_are(version: DatasetVersion) -> int:
+    """How many records of the version are still approved in the form that it holds."""
+    # Only those that have changed since are looked at: a version can hold a hundred thousand.
+    changed = DatasetVersionItem.objects.filter(
+        version=version, record__updated_at__gte=version.created_at - UNDER_WAY
+    ).exclude(record__status=Record.Status.APPROVED, record__revision=F("revision__number"))
+    return int(sum(version.counts.values())) - changed.count()
+
+
+def record_counts(*, user: "User") -> list[tuple[str, str, bool, int]]:
+    """How many records have a status, a language and are golden or not.
+
+    Raises:
+        NotAllowed: the person may not read records.
+    """
+    require(user, Action.RECORDS_READ)
+    tally = RecordTally.objects.order_by().values_list("status", "language", "golden")
+    return list(tally.annotate(total=Sum("number")))
 
 
 @dataclass(frozen=True)

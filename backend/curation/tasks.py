@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError as BrokerUnavailable
 
 from backend.curation import uploads
 from backend.curation.findings.sweep import findings_sweep
+from backend.curation.tally import tally_compact
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def uploads_clean() -> None:
 @shared_task(name="backend.curation.tasks.sweep_findings")
 def sweep_findings() -> None:
     """Check records that are due; goes on in another message, so that others get their turn."""
+    tally_compact()
     if findings_sweep():
         sweep_ask()
 

@@ -20,16 +20,27 @@ def question_key(instruction: str, input: str = "") -> str:
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.:/-](?=\d)")
 
 
+class _Kept(dict[int, int | None]):
+    """For ``str.translate``: None, which removes it, for punctuation, spaces and the like."""
+
+    def __missing__(self, code: int) -> int | None:
+        c = chr(code)
+        self[code] = code if c in "#%&@*" or unicodedata.category(c)[0] not in "PZC" else None
+        return self[code]
+
+
+_KEPT = _Kept()
+
+
 def normalised_question(instruction: str, input: str = "") -> str:
     """The question as ``question_key`` sees it."""
     text = unicodedata.normalize("NFKC", f"{instruction}\n{input}").casefold()
     text = unicodedata.normalize("NFKC", text)
-    inside = {match.start() for match in _INSIDE_NUMBER.finditer(text)}
-    kept = "".join(
-        c
-        for i, c in enumerate(text)
-        if c in "#%&@*" or i in inside or unicodedata.category(c)[0] not in "PZC"
-    )
+    parts, begin = [], 0
+    for match in _INSIDE_NUMBER.finditer(text):
+        parts += [text[begin : match.start()].translate(_KEPT), match.group()]
+        begin = match.end()
+    kept = "".join((*parts, text[begin:].translate(_KEPT)))
     kept = unicodedata.normalize("NFKC", kept)  # what was removed may have kept marks apart
     # A question of punctuation only ("???") is still a question, and not every other one.
     return kept or "".join(text.split())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.near import NEAR, near_keys, near_pairs, similarity
+from ml.near import NEAR, near_keys, similarity
+from ml.near_pairs import near_pairs
 
 NEAR_ONES = [
     ("新员工的年假一共有几天可以休", "新员工的年假一共有几天可以休？"),

@@ -1,6 +1,6 @@
 """The record pages: list, form, review, and what starts from here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from backend.curation.admin.written_by import WrittenByFilter
 from backend.curation.models import Record
 from backend.curation.selectors import (
     curation_state,
+    record_counts,
     record_get,
     record_list,
     record_search,
@@ -36,8 +37,9 @@ from backend.curation.selectors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.core.paginator import Paginator
     from django.db.models import Model, QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, QueryDict
     from django.utils.safestring import SafeString
 
 Status = Record.Status
@@ -60,6 +62,33 @@ class TagFilter(admin.SimpleListFilter):
         queryset: "QuerySet[Record]",
     ) -> "QuerySet[Record]":
         return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+
+
+# Parameters of the list by which records are counted anyway, and those that choose none.
+COUNTED: Final = {
+    "status__exact": Status.values,
+    "language__exact": Record.Language.values,
+    "golden__exact": ["0", "1"],
+}
+CHOOSING_NONE: Final = frozenset({"p", "o"})
+
+
+def number_of(query: "QueryDict", counts: "list[tuple[str, str, bool, int]]") -> int | None:
+    """How many records the list holds; None where only the database can tell."""
+    if query.keys() - COUNTED.keys() - CHOOSING_NONE:
+        return None
+    wanted = [query.getlist(name) for name in COUNTED]
+    for values, known in zip(wanted, COUNTED.values(), strict=True):
+        if len(values) > 1 or not set(values) <= set(known):
+            return None
+    return sum(
+        number
+        for status, language, golden, number in counts
+        if all(
+            values in ([], [own])
+            for values, own in zip(wanted, (status, language, str(int(golden))), strict=True)
+        )
+    )
 
 
 @admin.register(Record)
@@ -134,6 +163,15 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
         search_term: str,
     ) -> "tuple[QuerySet[Record], bool]":
         return record_search(queryset, search_term), False
+
+    def get_paginator(
+        self, request: "HttpRequest", queryset: "QuerySet[Any]", *arguments: Any, **options: Any
+    ) -> "Paginator[Any]":
+        paginator = super().get_paginator(request, queryset, *arguments, **options)
+        number = number_of(request.GET, record_counts(user=acting_user(request)))
+        if number is not None:
+            paginator.count = number
+        return paginator
 
     def changelist_view(
         self, request: "HttpRequest", extra_context: dict[str, Any] | None = None

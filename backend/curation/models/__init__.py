@@ -4,6 +4,7 @@ from backend.curation.models.findings import Finding
 from backend.curation.models.inbox import FeedbackItem
 from backend.curation.models.records import Record, Revision
 from backend.curation.models.saved_filters import SavedFilter
+from backend.curation.models.tally import RecordTally
 from backend.curation.models.versions import DatasetVersion, DatasetVersionItem
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FeedbackItem",
     "Finding",
     "Record",
+    "RecordTally",
     "Revision",
     "SavedFilter",
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
@@ -48,6 +49,7 @@ def dataset_version_freeze(
     note = check_note(note)
     check_share(validation_share)
     transaction_lock(FREEZE_LOCK)
+    began_at = timezone.now()  # what is changed from here on may not be in it
     plan = freeze_plan(validation_share)
     counts = plan.counts
     if not counts[Split.TRAIN]:
@@ -65,6 +67,7 @@ def dataset_version_freeze(
         findings=findings_of_approved(),
         validation_share=validation_share,
         created_by=actor,
+        created_at=began_at,
     )
     copy_insert(
         DatasetVersionItem,
