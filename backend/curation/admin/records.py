@@ -24,6 +24,7 @@ from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
 from backend.curation.admin.saved_filters import chips
 from backend.curation.admin.written_by import WrittenByFilter
+from backend.curation.findings.selectors import with_finding_count
 from backend.curation.models import Record
 from backend.curation.selectors import (
     curation_state,
@@ -168,7 +169,11 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
         self, request: "HttpRequest", queryset: "QuerySet[Any]", *arguments: Any, **options: Any
     ) -> "Paginator[Any]":
         paginator = super().get_paginator(request, queryset, *arguments, **options)
-        number = number_of(request.GET, record_counts(user=acting_user(request)))
+        user = acting_user(request)
+        number = number_of(request.GET, record_counts(user=user))
+        if request.GET.keys() - CHOOSING_NONE == {FindingFilter.parameter_name}:
+            code = request.GET[FindingFilter.parameter_name]
+            number = with_finding_count(user=user, code=code) if code else None
         if number is not None:
             paginator.count = number
         return paginator

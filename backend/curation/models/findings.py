@@ -43,6 +43,14 @@ class Finding(BaseModel):
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
         ordering = ("-severity", "code", "id")
+        indexes = (
+            # A list of all that have one kind of finding says how many they are.
+            models.Index(
+                fields=["code", "record"],
+                condition=models.Q(ignored_at=None),
+                name="finding_code_heeded",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["record", "code", "field", "other"],
