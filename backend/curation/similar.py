@@ -12,7 +12,7 @@ from django.db import connection
 from backend.common.words import indexed, quoted
 from backend.curation.content import content_of, wordings
 from backend.curation.models import Record
-from backend.curation.selectors import record_list
+from backend.curation.selectors import MANY, record_counts, record_list
 from ml.near import NEAR, near_keys, similarity
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ SOUGHT: Final = 8  # the rarest words, by which candidates are found
 WEIGHED: Final = 24  # the rarest words, by which candidates are ranked
 # Records that share less of the question's words (by weight) are not similar.
 SHARE: Final = 0.25
-# A word that the statistics do not name is rarer than those they do.
-RARE: Final = 0.0002
+# A word in more records than this is as common as that.
+COUNTED: Final = 2000
 # One look into the index for each key; what shares most keys is most likely near.
 SAME_KEYS: Final = """
     SELECT record.id
@@ -38,13 +38,25 @@ SAME_KEYS: Final = """
     ORDER BY count(*) DESC, record.id
     LIMIT 200
 """
-# How frequent words are, as PostgreSQL has sampled them.
+# In how many records each word stands. What PostgreSQL has sampled rules out the commonest of very
+# many records, whose counting takes longest; of fewer, a sample that is out of date would mislead.
 FREQUENCIES: Final = """
-    SELECT word, frequency
-    FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs)
-        AS common(word, frequency)
-    WHERE schemaname = current_schema() AND tablename = 'curation_record' AND attname = 'search'
-        AND word = ANY(%s)
+    WITH sampled AS (
+        SELECT word, frequency * reltuples AS number
+        FROM pg_class, pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs)
+            AS common(word, frequency)
+        WHERE pg_class.oid = 'curation_record'::regclass AND reltuples >= %(many)s
+            AND schemaname = current_schema() AND tablename = 'curation_record'
+            AND attname = 'search' AND word = ANY(%(words)s::text[])
+            AND frequency * reltuples > %(counted)s
+    )
+    SELECT sought.word, coalesce(sampled.number, (
+        SELECT count(*) FROM (
+            SELECT FROM curation_record WHERE search @@ sought.query::tsquery LIMIT %(counted)s
+        ) AS found
+    ))
+    FROM unnest(%(words)s::text[], %(queries)s::text[]) AS sought(word, query)
+    LEFT JOIN sampled USING (word)
 """
 SAME_WORDS: Final = """
     WITH candidates AS (
@@ -124,7 +136,7 @@ def _similar(
         return []
     near = _near(asked, except_id)[:limit]
     without = [pk for pk, _near in near] + ([except_id] if except_id else [])
-    others = _by_words(asked[0], without, limit - len(near)) if len(near) < limit else []
+    others = _by_words(user, asked[0], without, limit - len(near)) if len(near) < limit else []
     found: dict[uuid.UUID, float | None] = {**dict(near), **dict.fromkeys(others)}
     records = readable.in_bulk(list(found))
     return [Similar(records[pk], score) for pk, score in found.items() if pk in records]
@@ -146,19 +158,18 @@ def _near(asked: "Sequence[str]", except_id: "uuid.UUID | None") -> "list[tuple[
     )
 
 
-def _by_words(text: str, without: "list[uuid.UUID]", limit: int) -> "list[uuid.UUID]":
-    words = list(dict.fromkeys(indexed(text[:MAX_TEXT])))
+def _by_words(
+    user: "User", text: str, without: "list[uuid.UUID]", limit: int
+) -> "list[uuid.UUID]":
+    weights = _weights(user, list(dict.fromkeys(indexed(text[:MAX_TEXT]))))
+    # Single characters of Chinese say little, and a word that is everywhere says nothing.
+    telling = [word for word in weights if weights[word] > 1 and len(word) > 1] or list(weights)
+    telling.sort(key=lambda word: -weights[word])
+    weighed = telling[:WEIGHED]
+    if not weighed:
+        return []
+    queries = [quoted(word) for word in weighed]
     with connection.cursor() as cursor:
-        cursor.execute(FREQUENCIES, [words])
-        common = dict(cursor.fetchall())
-        weights = {word: -log(min(common.get(word, RARE), 1.0)) for word in words}
-        # Single characters of Chinese say little, and a word that is everywhere says nothing.
-        telling = [word for word in words if weights[word] > 1 and len(word) > 1] or words
-        telling.sort(key=lambda word: -weights[word])
-        weighed = telling[:WEIGHED]
-        if not weighed:
-            return []
-        queries = [quoted(word) for word in weighed]
         cursor.execute(
             SAME_WORDS,
             {
@@ -172,3 +183,17 @@ def _by_words(text: str, without: "list[uuid.UUID]", limit: int) -> "list[uuid.U
             },
         )
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def _weights(user: "User", words: list[str]) -> dict[str, float]:
+    """How much each word tells, by inverse document frequency; without those that stand nowhere."""
+    total = sum(number for *_kind, number in record_counts(user=user))
+    given = {
+        "words": words,
+        "queries": [quoted(word) for word in words],
+        "many": MANY,
+        "counted": COUNTED,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FREQUENCIES, given)
+        return {word: log(1 + total / number) for word, number in cursor.fetchall() if number}

@@ -156,3 +156,19 @@ def test_it_takes_few_statements(
 ) -> None:
     with django_assert_max_num_queries(7):
         similar_records(user=curator, text="请问员工每年有多少天年假？")
+
+
+def test_what_is_similar_does_not_hang_on_when_postgresql_last_looked(
+    curator: User, records: dict[str, Record]
+) -> None:
+    """Its statistics are missing for new records, and name only what is frequent afterwards."""
+    asked = [
+        "劳驾问问年假该怎么申请",
+        "Could you kindly tell me where the canteen is located?",
+        "请问食堂",
+    ]
+    before = [found(curator, text) for text in asked]
+    assert all(before[:2])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE curation_record")
+    assert [found(curator, text) for text in asked] == before
