@@ -6,7 +6,7 @@ for many pairs at a time, rule most out, and only the rest is compared by its wo
 
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def near_pairs(
         wordings: the questions of an entry.
     """
     entries: list[K] = []
-    held: list[NDArray[np.int64]] = []
+    held: list[Numbers] = []
     sketches = _Sketches()
     for entry, entry_keys in keys:
         entries.append(entry)
@@ -56,7 +56,7 @@ def near_pairs(
                 yield entries[a], entries[b], near
 
 
-def _sharing(held: "Sequence[Numbers]") -> Iterator[tuple[Numbers, Numbers]]:
+def _sharing(held: Sequence[Numbers]) -> Iterator[tuple[Numbers, Numbers]]:
     """Places of entries that share a key, each two once, the earlier ones first; in parts."""
     many = np.fromiter((len(keys) for keys in held), dtype=np.int64, count=len(held))
     owner = np.repeat(np.arange(len(held)), many)
@@ -130,7 +130,7 @@ class _Sketches:
                 yield int(one[begin + place]), int(other[begin + place])
             begin = stop
 
-    def _alike(self, one: Numbers, other: Numbers, compared: Numbers) -> "NDArray[Any]":
+    def _alike(self, one: Numbers, other: Numbers, compared: Numbers) -> Numbers:
         """Places in ``one`` and ``other`` of those that may be near."""
         pair = np.repeat(np.arange(len(one)), compared)
         within = np.arange(len(pair)) - np.repeat(np.cumsum(compared) - compared, compared)
@@ -147,4 +147,5 @@ class _Sketches:
 def _distinct(numbers: Numbers) -> Numbers:
     # Sorted as they nearly are this takes a third of what the hash table of numpy.unique does.
     ordered = np.sort(numbers)
-    return ordered[np.diff(ordered, prepend=-1) != 0]
+    distinct: Numbers = ordered[np.diff(ordered, prepend=-1) != 0]
+    return distinct

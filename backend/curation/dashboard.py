@@ -16,19 +16,14 @@ from backend.curation.admin.looks import badge, excerpt
 from backend.curation.findings.selectors import approved_with_errors
 from backend.curation.inbox_selectors import inbox_open_count
 from backend.curation.models import Record
-from backend.curation.selectors import (
-    curation_state,
-    own_work,
-    recent_activity,
-    record_list,
-    record_search,
-)
+from backend.curation.selectors import record_list, record_search
+from backend.curation.standing import curation_state, own_work, recent_activity
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from backend.accounts.models import User
-    from backend.curation.selectors import CurationState
+    from backend.curation.standing import CurationState
 
 FOUND: Final = 20
 Status = Record.Status

@@ -14,7 +14,8 @@ from backend.common.errors import Invalid
 from backend.common.models import Job
 from backend.curation import uploads
 from backend.curation.content import sentence
-from backend.curation.services.imports import Wanted, file_import, invalid_file, reason
+from backend.curation.services.import_rows import reason
+from backend.curation.services.imports import Wanted, file_import, invalid_file
 from ml.formats import (
     DELIMITERS,
     ENCODINGS,

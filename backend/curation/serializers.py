@@ -9,7 +9,7 @@ from backend.curation.finding_serializers import FindingCounts
 from backend.curation.findings.kinds import kind_name
 from backend.curation.findings.writing import severity_counts
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
-from backend.curation.services.imports import Outcome
+from backend.curation.services.import_rows import Outcome
 
 
 class Person(serializers.Serializer[Any]):

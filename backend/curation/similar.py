@@ -5,14 +5,15 @@ Both look at a bounded number of candidates, however many records there are.
 
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
 
 from backend.common.words import indexed, quoted
 from backend.curation.content import content_of, wordings
 from backend.curation.models import Record
-from backend.curation.selectors import MANY, record_counts, record_list
+from backend.curation.selectors import MANY, record_list
+from backend.curation.standing import record_counts
 from ml.near import NEAR, near_keys, similarity
 
 if TYPE_CHECKING:
@@ -158,9 +159,7 @@ def _near(asked: "Sequence[str]", except_id: "uuid.UUID | None") -> "list[tuple[
     )
 
 
-def _by_words(
-    user: "User", text: str, without: "list[uuid.UUID]", limit: int
-) -> "list[uuid.UUID]":
+def _by_words(user: "User", text: str, without: "list[uuid.UUID]", limit: int) -> "list[uuid.UUID]":
     weights = _weights(user, list(dict.fromkeys(indexed(text[:MAX_TEXT]))))
     # Single characters of Chinese say little, and a word that is everywhere says nothing.
     telling = [word for word in weights if weights[word] > 1 and len(word) > 1] or list(weights)
@@ -188,7 +187,7 @@ def _by_words(
 def _weights(user: "User", words: list[str]) -> dict[str, float]:
     """How much each word tells, by inverse document frequency; without those that stand nowhere."""
     total = sum(number for *_kind, number in record_counts(user=user))
-    given = {
+    given: dict[str, Any] = {  # Any: of columns
         "words": words,
         "queries": [quoted(word) for word in words],
         "many": MANY,

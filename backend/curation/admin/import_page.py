@@ -26,7 +26,8 @@ from backend.curation.admin.looks import badge, excerpt
 from backend.curation.differences import label
 from backend.curation.import_jobs import KIND, inspected, reading_options
 from backend.curation.import_uploads import import_confirm, import_preview
-from backend.curation.services.imports import Outcome, too_large
+from backend.curation.services.import_rows import Outcome
+from backend.curation.services.imports import too_large
 from ml.formats import DELIMITERS, ENCODINGS, ENDINGS, FIELDS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from backend.curation.models import Record
-from backend.curation.services.imports import Outcome
+from backend.curation.services.import_rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,13 +27,12 @@ from backend.curation.admin.written_by import WrittenByFilter
 from backend.curation.findings.selectors import with_finding_count
 from backend.curation.models import Record
 from backend.curation.selectors import (
-    curation_state,
-    record_counts,
     record_get,
     record_list,
     record_search,
     tag_list,
 )
+from backend.curation.standing import curation_state, record_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,6 @@ from backend.curation.admin.records import number_of
 from backend.curation.findings.selectors import with_finding, with_finding_count
 from backend.curation.findings.services import finding_ignore
 from backend.curation.models import Finding, Record, RecordTally
-from backend.curation.selectors import curation_state, record_counts
 from backend.curation.services import (
     BulkAction,
     dataset_version_freeze,
@@ -25,6 +24,7 @@ from backend.curation.services import (
     record_update,
     records_bulk,
 )
+from backend.curation.standing import curation_state, record_counts
 from backend.curation.tally import SHORT, tally_compact
 from backend.curation.tasks import sweep_findings
 from tests.backend.conftest import at_once

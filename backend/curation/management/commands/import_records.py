@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from backend.accounts.selectors import person_by_name
 from backend.common.errors import DomainError
 from backend.curation.import_jobs import WANTED, reading_options
-from backend.curation.services.imports import Outcome, file_import
+from backend.curation.services.import_rows import Outcome
+from backend.curation.services.imports import file_import
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
