@@ -18,9 +18,9 @@ class ReadingOptions:
         encoding: one of ``ENCODINGS``.
         delimiter: one of ``DELIMITERS``, for CSV.
         sheet: the name of a spreadsheet's sheet.
-        header: the row of a table that names its columns, from 1.
-        columns: name of a column of the file -> our field, or "" to leave the column out. Columns
-            that are not named here keep the field that their name means.
+        header: the row of a table that names its columns, from 1; a title may stand above it.
+        columns: name of a column of the file, or of a key of its JSON objects -> our field, or ""
+            to leave it out. Those that are not named here keep the field that their name means.
     """
 
     format: str | None = None
@@ -39,8 +39,9 @@ class Inspection:
         format: one of ``ENDINGS``.
         encoding: of a text file, otherwise empty; so is ``delimiter`` of what is no CSV.
         sheets: the names of a spreadsheet's sheets, of which ``sheet`` is read.
-        columns: a table's columns as its header names them.
-        mapping: name of a column -> our field, of those that are read.
+        columns: a table's columns as its header names them, or the keys of the first objects of a
+            JSON file; of conversations none.
+        mapping: name of a column or key -> our field, of those that are read.
         placeholders: the names that stand in ``{{…}}``, in the order in which they first come.
         files: the data files of a folder (.zip).
         header: the row of a table that names its columns, from 1; 0 where there is none.

@@ -12,10 +12,19 @@ from ml.formats.conversations import alpaca_row, is_conversation, plain_conversa
 from ml.formats.errors import FormatError
 from ml.formats.folders import EXTRA_KEY, INFO, Dataset, Folder, Member, datasets, open_folder
 from ml.formats.json_text import JsonText, load_json
+from ml.formats.objects import alpaca_object, is_row, keys_of, mapping_of
 from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
 from ml.formats.rows import RecordFields, fields_from_row
 from ml.formats.sheets import sheet_cells, sheet_names
-from ml.formats.tables import MAX_COLUMNS, csv_cells, delimiter_of, mapped_columns, rows_from_cells
+from ml.formats.tables import (
+    MAX_COLUMNS,
+    csv_cells,
+    delimiter_of,
+    filled_rows,
+    header_row,
+    mapped_columns,
+    rows_from_cells,
+)
 from ml.formats.texts import decoded, lines, recognise_encoding
 
 # The kind of file -> the endings that mean it. Alpaca rows, ShareGPT and OpenAI conversations are
@@ -29,10 +38,6 @@ ENDINGS: Final = {
     "xlsx": (".xlsx",),
     "llamafactory": (".zip",),
 }
-
-
-# A single object with one of these is one row.
-ROW_KEYS: Final = frozenset({"instruction", "output", "conversations", "messages"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,9 @@ def _form(path: Path, kind: str, options: ReadingOptions) -> Inspection:
             return _with_header(shown, sheet_cells(file, options.sheet), options)
         encoding = options.encoding or recognise_encoding(file)
         if kind != "csv":
-            return Inspection(kind, encoding=encoding)
+            keys = tuple(keys_of(_raw_rows(lambda: path.open("rb"), path.name, options)))
+            mapping = mapping_of(keys, options.columns)
+            return Inspection(kind, encoding=encoding, columns=keys, mapping=mapping)
         file.seek(0)
         parts = decoded(file, encoding)
         first = next(parts, "")
@@ -109,15 +116,15 @@ def _form(path: Path, kind: str, options: ReadingOptions) -> Inspection:
 def _with_header(
     shown: Inspection, cells: Iterator[list[str]], options: ReadingOptions
 ) -> Inspection:
-    for number, row in enumerate(cells, start=1):
-        if number >= (options.header or 1) and any(cell.strip() for cell in row):
-            mapping = {
-                row[place].strip(): field
-                for place, field in mapped_columns(row, options.columns).items()
-            }
-            names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
-            return replace(shown, columns=names, mapping=mapping, header=number)
-    return shown
+    found = header_row(filled_rows(cells), options)
+    if found is None:
+        return shown
+    number, row = found
+    mapping = {
+        row[place].strip(): field for place, field in mapped_columns(row, options.columns).items()
+    }
+    names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
+    return replace(shown, columns=names, mapping=mapping, header=number)
 
 
 def read_rows(
@@ -173,11 +180,15 @@ def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list
 def _parsed_rows(
     open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
 ) -> Iterator[ParsedRow]:
-    if (options.format or _kind(filename)) == "llamafactory":
+    kind = options.format or _kind(filename)
+    if kind == "llamafactory":
         with open_file() as file:
             yield from _folder_rows(open_folder(file))
         return
     for number, row in _raw_rows(open_file, filename, options):
+        # The rows of a table have our names already.
+        if kind not in ("csv", "xlsx") and isinstance(row, dict) and not is_conversation(row):
+            row = alpaca_object(row, options.columns)
         yield _parsed(number, row)
 
 
@@ -267,7 +278,7 @@ def _json_rows(text: JsonText) -> Generator[tuple[int, object], None, bool]:
         return True
     if follows:
         raise text.mistake("Extra data")
-    if not (isinstance(value, dict) and value.keys() & ROW_KEYS):
+    if not is_row(value):
         raise FormatError("not_a_list")
     yield 1, value
     return False

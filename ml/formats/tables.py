@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from ml.formats.errors import FormatError
@@ -90,6 +90,8 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 FIELDS: Final = tuple(HEADERS)
 MAX_COLUMNS: Final = 256
+NEEDED: Final = frozenset({"instruction", "output"})
+TITLE_ROWS: Final = 10  # that may stand above the one that names the columns
 csv.field_size_limit(MAX_ROW_CHARACTERS)  # a record's phrasings may be longer than 128 KB
 YES: Final = frozenset({"true", "yes", "y", "1", "是", "√"})
 NO: Final = frozenset({"false", "no", "n", "0", "否", ""})
@@ -138,6 +140,33 @@ def mapped_columns(header: Sequence[str], chosen: Mapping[str, str]) -> dict[int
     return found
 
 
+def header_row(
+    rows: Iterator[tuple[int, Sequence[str]]], options: ReadingOptions
+) -> tuple[int, Sequence[str]] | None:
+    """The row that names the columns: the chosen one, else the first that names what is needed.
+
+    Where none does, the first; of an empty table there is none. ``rows`` stands behind it then, or
+    behind those that were looked at.
+    """
+    if options.header:
+        return next((found for found in rows if found[0] >= options.header), None)
+    looked_at = []
+    for found in islice(rows, TITLE_ROWS + 1):
+        looked_at.append(found)
+        if set(mapped_columns(found[1], options.columns).values()) >= NEEDED:
+            return found
+    return looked_at[0] if looked_at else None
+
+
+def filled_rows(cells: Iterable[Sequence[str]]) -> Iterator[tuple[int, Sequence[str]]]:
+    """(row of the sheet, its cells) of those that are not empty."""
+    for number, row in enumerate(cells, start=1):
+        if len(row) > MAX_COLUMNS:
+            raise FormatError("too_many_columns", row=number, limit=MAX_COLUMNS)
+        if any(cell.strip() for cell in row):
+            yield number, row
+
+
 def rows_from_cells(
     cells: Iterable[Sequence[str]], options: ReadingOptions = AS_RECOGNISED
 ) -> Iterator[tuple[int, dict[str, object]]]:
@@ -146,25 +175,21 @@ def rows_from_cells(
     Raises:
         FormatError: too many columns, or the header names no question and no answer.
     """
-    columns: dict[int, str] | None = None
-    for number, row in enumerate(cells, start=1):
-        if len(row) > MAX_COLUMNS:
-            raise FormatError("too_many_columns", row=number, limit=MAX_COLUMNS)
-        if not any(cell.strip() for cell in row):
-            continue
-        if columns is None:
-            if options.header and number < options.header:
-                continue
-            columns = mapped_columns(row, options.columns)
-            if not {"instruction", "output"} <= set(columns.values()):
-                seen = ", ".join(cell.strip()[:30] for cell in row[:8] if cell.strip())
-                raise FormatError("no_header", seen=seen)
-            continue
+    rows = filled_rows(cells)
+    header = header_row(rows, options)
+    if header is None:
+        return
+    columns = mapped_columns(header[1], options.columns)
+    if not set(columns.values()) >= NEEDED:
+        seen = ", ".join(cell.strip()[:30] for cell in header[1][:8] if cell.strip())
+        raise FormatError("no_header", seen=seen)
+    for number, row in rows:
         values = {field: row[place] for place, field in columns.items() if place < len(row)}
-        yield number, {field: _value(field, unguarded(cell)) for field, cell in values.items()}
+        yield number, {field: cell_value(field, unguarded(cell)) for field, cell in values.items()}
 
 
-def _value(field: str, cell: str) -> object:
+def cell_value(field: str, cell: str) -> object:
+    """What a cell's text means in that field."""
     match field:
         case "phrasings":
             return _listed(cell, re.compile(r"[\r\n]+"))
@@ -213,7 +238,7 @@ def _cell(field: str, value: object) -> str:
         return ""
     joint = {"phrasings": "\n", "tags": "; "}.get(field)
     plain = joint.join(map(str, items)) if joint else ""
-    if joint and _value(field, plain) == items:
+    if joint and cell_value(field, plain) == items:
         return plain
     return json.dumps(items, ensure_ascii=False)
 
@@ -260,10 +285,11 @@ def delimiter_of(first: str) -> str:
 def recognise_delimiter(text: str) -> str:
     def sense(delimiter: str) -> tuple[int, int]:
         try:
-            header = next(csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter))
-        except (csv.Error, StopIteration):
+            reader = csv.reader(io.StringIO(text[:20_000], newline=""), delimiter=delimiter)
+            known = max((len(columns_of(row)) for row in islice(reader, TITLE_ROWS + 1)), default=0)
+        except csv.Error:
             return 0, 0
-        return len(columns_of(header)), -DELIMITERS.index(delimiter)
+        return known, -DELIMITERS.index(delimiter)
 
     return max(DELIMITERS, key=sense)
 
