@@ -7,13 +7,13 @@ library, and openpyxl for spreadsheets. Every refusal is a ``FormatError`` whose
 
 from ml.formats.errors import MESSAGES, FormatError
 from ml.formats.examples import Example, Message, examples, user_turn
+from ml.formats.inspection import inspect
 from ml.formats.json_text import load_json
 from ml.formats.options import DELIMITERS, ENCODINGS, Inspection, ReadingOptions
 from ml.formats.questions import Language, detect_language, normalised_question, question_key
 from ml.formats.reading import (
     ENDINGS,
     ParsedRow,
-    inspect,
     parse,
     read_rows,
 )

@@ -4,27 +4,19 @@ import io
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import IO, Any, Final, cast
 
 from ml.formats.conversations import alpaca_row, is_conversation, plain_conversation
+from ml.formats.csv_text import csv_cells
 from ml.formats.errors import FormatError
 from ml.formats.folders import EXTRA_KEY, INFO, Dataset, Folder, Member, datasets, open_folder
 from ml.formats.json_text import JsonText, load_json
-from ml.formats.objects import alpaca_object, is_row, keys_of, mapping_of
-from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
+from ml.formats.objects import alpaca_object, is_row
+from ml.formats.options import AS_RECOGNISED, ReadingOptions
 from ml.formats.rows import RecordFields, fields_from_row
-from ml.formats.sheets import sheet_cells, sheet_names
-from ml.formats.tables import (
-    MAX_COLUMNS,
-    csv_cells,
-    delimiter_of,
-    filled_rows,
-    header_row,
-    mapped_columns,
-    rows_from_cells,
-)
+from ml.formats.sheets import sheet_cells
+from ml.formats.tables import rows_from_cells
 from ml.formats.texts import decoded, lines, recognise_encoding
 
 # The kind of file -> the endings that mean it. Alpaca rows, ShareGPT and OpenAI conversations are
@@ -59,72 +51,7 @@ class ParsedRow:
         return None if self.problem is None else str(self.problem)
 
 
-SCANNED_ROWS: Final = 10_000  # for placeholders
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*([^\W\d]\w{0,59})\s*\}\}")
-
-
-def inspect(path: Path, *, filename: str, options: ReadingOptions = AS_RECOGNISED) -> Inspection:
-    """What the file seems to be.
-
-    Raises:
-        FormatError: the file as a whole cannot be read.
-    """
-    kind = options.format or _kind(filename)
-    found: dict[str, None] = {}
-    rows = read_rows(path, filename=filename, options=options)
-    if kind not in ENDINGS:
-        raise FormatError("unknown_format", kind=kind)
-    for row in _until_no_header(islice(rows, SCANNED_ROWS)):
-        if row.fields is not None:
-            for text in (row.fields.instruction, row.fields.output, row.fields.system):
-                found |= dict.fromkeys(_PLACEHOLDER.findall(text))
-    return replace(_form(path, kind, options), placeholders=tuple(found))
-
-
-def _until_no_header(rows: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
-    """A table whose columns no one knows yet is looked at all the same."""
-    try:
-        yield from rows
-    except FormatError as error:
-        if error.code != "no_header":
-            raise
-
-
-def _form(path: Path, kind: str, options: ReadingOptions) -> Inspection:
-    """What is recognised in the file's form, before any of its rows is understood."""
-    with path.open("rb") as file:
-        if kind == "llamafactory":
-            files = (found.file for found in datasets(open_folder(file)) if not found.problem)
-            return Inspection(kind, files=tuple(dict.fromkeys(files)))
-        if kind == "xlsx":
-            sheets = sheet_names(file)
-            shown = Inspection(kind, sheets=sheets, sheet=options.sheet or sheets[0])
-            return _with_header(shown, sheet_cells(file, options.sheet), options)
-        encoding = options.encoding or recognise_encoding(file)
-        if kind != "csv":
-            keys = tuple(keys_of(_raw_rows(lambda: path.open("rb"), path.name, options)))
-            mapping = mapping_of(keys, options.columns)
-            return Inspection(kind, encoding=encoding, columns=keys, mapping=mapping)
-        file.seek(0)
-        parts = decoded(file, encoding)
-        first = next(parts, "")
-        delimiter = options.delimiter or delimiter_of(first)
-        shown = Inspection(kind, encoding=encoding, delimiter=delimiter)
-        return _with_header(shown, csv_cells(chain([first], parts), options), options)
-
-
-def _with_header(
-    shown: Inspection, cells: Iterator[list[str]], options: ReadingOptions
-) -> Inspection:
-    found = header_row(filled_rows(cells), options)
-    if found is None:
-        return shown
-    number, row = found
-    mapping = {
-        row[place].strip(): field for place, field in mapped_columns(row, options.columns).items()
-    }
-    names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
-    return replace(shown, columns=names, mapping=mapping, header=number)
+PLACEHOLDER: Final = re.compile(r"\{\{\s*([^\W\d]\w{0,59})\s*\}\}")
 
 
 def read_rows(
@@ -155,14 +82,15 @@ def read_rows(
 def _filled(fields: RecordFields, values: Mapping[str, str]) -> RecordFields:
     def fill(value: Any) -> Any:  # Any: a text, or tuples of texts
         if isinstance(value, str):
-            return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value)
+            return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value)
         return tuple(map(fill, value)) if isinstance(value, tuple) else value
 
     names = ("instruction", "input", "output", "system", "history", "phrasings")
     return replace(fields, **{name: fill(getattr(fields, name)) for name in names})
 
 
-def _kind(filename: str) -> str:
+def kind_of(filename: str) -> str:
+    """One of ``ENDINGS``; the ending itself where it means none of them."""
     suffix = PurePath(filename).suffix.lower()
     return next((kind for kind, ends in ENDINGS.items() if suffix in ends), suffix)
 
@@ -180,12 +108,12 @@ def parse(data: bytes, *, filename: str = "", format: str | None = None) -> list
 def _parsed_rows(
     open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
 ) -> Iterator[ParsedRow]:
-    kind = options.format or _kind(filename)
+    kind = options.format or kind_of(filename)
     if kind == "llamafactory":
         with open_file() as file:
             yield from _folder_rows(open_folder(file))
         return
-    for number, row in _raw_rows(open_file, filename, options):
+    for number, row in raw_rows(open_file, filename, options):
         # The rows of a table have our names already.
         if kind not in ("csv", "xlsx") and isinstance(row, dict) and not is_conversation(row):
             row = alpaca_object(row, options.columns)
@@ -204,9 +132,9 @@ def _folder_rows(folder: Folder) -> Iterator[ParsedRow]:
             return cast("IO[bytes]", Member(folder, name))
 
         try:
-            if _kind(name) in ("xlsx", "llamafactory"):
-                raise FormatError("unknown_format", kind=_kind(name))
-            for number, row in _raw_rows(member, name, options):
+            if kind_of(name) in ("xlsx", "llamafactory"):
+                raise FormatError("unknown_format", kind=kind_of(name))
+            for number, row in raw_rows(member, name, options):
                 row = _folder_row(row, dataset)
                 if row is not None:
                     yield replace(_parsed(number, row), file=name)
@@ -236,11 +164,11 @@ def _folder_row(row: object, dataset: Dataset) -> object:
     return row
 
 
-def _raw_rows(
+def raw_rows(
     open_file: Callable[[], IO[bytes]], filename: str, options: ReadingOptions
 ) -> Iterator[tuple[int, object]]:
     """(number, what the row holds or why it cannot be read) of each row."""
-    kind = options.format or _kind(filename)
+    kind = options.format or kind_of(filename)
     if kind not in ENDINGS:
         raise FormatError("unknown_format", kind=kind)
     if kind == "xlsx":

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from ml.formats.conversations import conversation_row
+from ml.formats.csv_text import csv_parts
 from ml.formats.errors import FormatError
 from ml.formats.folders import EXTRA_KEY
 from ml.formats.rows import RecordFields
 from ml.formats.sheets import sheet_parts
-from ml.formats.tables import cells_from_rows, csv_parts
+from ml.formats.tables import cells_from_rows
 from ml.formats.texts import PART
 
 

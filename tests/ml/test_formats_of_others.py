@@ -160,7 +160,7 @@ def test_a_conversation_that_is_no_exchange_says_why(turns: object, code: str) -
 
 
 def test_csv_spectrum_is_read_as_its_expected_json() -> None:
-    from ml.formats.tables import csv_cells
+    from ml.formats.csv_text import csv_cells
 
     folder = REFERENCE / "hostile" / "csv-spectrum"
     if not folder.is_dir():
