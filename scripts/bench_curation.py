@@ -240,12 +240,16 @@ def pages() -> None:
     Record.objects.filter(pk__in=list(some)).update(tags=["bench"], golden=True)
     client = Client()
     client.force_login(User.objects.get(username="curator"))
-    for name, query in PAGES.items():
-        times = seconds(partial(visit, client, f"/admin/curation/record/{query}"))
-        row(f"{name}: median and p95 of {REPEATS}", spread(times))
+    list_pages(client, PAGES)
     for name, query in (("all", ""), ("search 年假", "?search=年假")):
         times = seconds(partial(visit, client, f"/api/v1/records{query}"))
         row(f"REST list, {name}: median and p95 of {REPEATS}", spread(times))
+
+
+def list_pages(client: Any, pages: dict[str, str]) -> None:
+    for name, query in pages.items():
+        times = seconds(partial(visit, client, f"/admin/curation/record/{query}"))
+        row(f"{name}: median and p95 of {REPEATS}", spread(times))
 
 
 def visit(client: Any, path: str) -> None:
@@ -269,8 +273,14 @@ def spread(times: list[float]) -> str:
     return f"{statistics.median(times) * 1000:.0f} and {p95 * 1000:.0f} ms"
 
 
+AFTER_FREEZES = ("list, first page", "search 年假", "filter: Chinese")
+
+
 def freezes() -> None:
-    """All records, approved, become a version; a second one after it."""
+    """All records, approved, become a version; a second one after it; then the list again."""
+    from django.test import Client
+
+    from backend.accounts.models import User
     from backend.accounts.roles import Role
     from backend.accounts.services import person_create
     from backend.curation.models import Record
@@ -283,6 +293,10 @@ def freezes() -> None:
         version = dataset_version_freeze(actor=trainer, validation_share=0.1)
         took = time.monotonic() - began_at
         row(f"freeze, {name} version: {version.counts}", f"{took:.1f} s")
+    client = Client()
+    client.force_login(User.objects.get(username="curator"))
+    # What has been approved since a version is a question to all that it holds.
+    list_pages(client, {f"{name}, after the freezes": PAGES[name] for name in AFTER_FREEZES})
     row("memory of the process in all of this, at most", f"{peak_mb():.0f} MB")
 
 

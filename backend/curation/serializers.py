@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from backend.curation.finding_serializers import FindingCounts
 from backend.curation.findings.kinds import kind_name
-from backend.curation.findings.writing import severity_counts
+from backend.curation.findings.summary import severity_counts
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record, Revision
 from backend.curation.services.import_rows import Outcome
 

@@ -29,7 +29,7 @@ from backend.curation.findings.selectors import (
     with_severity,
 )
 from backend.curation.findings.services import finding_fix, finding_ignore
-from backend.curation.findings.writing import severity_counts
+from backend.curation.findings.summary import severity_counts
 from backend.curation.models import Finding, Record
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from backend.curation.findings.writing import findings_recount
+from backend.curation.findings.summary import summarise
 from backend.curation.models import Finding, Record
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ def partners_recount(ids: "set[uuid.UUID]") -> None:
 @transaction.atomic
 def _recount(ids: "set[uuid.UUID]") -> None:
     locked = Record.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
-    findings_recount(locked.values_list("pk", flat=True))
+    summarise(locked.values_list("pk", flat=True))

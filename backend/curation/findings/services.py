@@ -13,7 +13,7 @@ from backend.common.audit import audit_write
 from backend.common.errors import Conflict, Invalid
 from backend.curation.content import content_of
 from backend.curation.findings.kinds import Fix, fixes_of
-from backend.curation.findings.writing import findings_recount
+from backend.curation.findings.summary import summarise
 from backend.curation.models import Finding, Record
 from backend.curation.services.records import edited_meanwhile, record_update
 from backend.curation.services.review import record_archive
@@ -94,7 +94,7 @@ def finding_ignore(*, actor: "User", finding: Finding, ignored: bool = True) -> 
         ignored_at=timezone.now() if ignored else None,
         updated_at=timezone.now(),
     )
-    findings_recount(records)
+    summarise(records)
     audit_write(
         actor=actor,
         action="finding.ignore" if ignored else "finding.heed",

@@ -8,21 +8,22 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from backend.common.copying import copy_insert
 from backend.curation.content import content_of
 from backend.curation.findings import pairs
+from backend.curation.findings.summary import summarise
 from backend.curation.lengths import length_limits, limits_fingerprint
 from backend.curation.models import Finding, Record
-from ml.quality import VERSION, Severity, check
+from ml.quality import VERSION, check
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ml.formats import RecordFields
     from ml.quality import LengthLimits
@@ -35,38 +36,6 @@ if TYPE_CHECKING:
 PER_KIND: Final = 10
 
 CHECKED_COLUMNS: Final = (*pairs.COMPARED_COLUMNS, "near_keys")
-
-_SUMMARY: Final = """
-    UPDATE curation_record AS record
-    SET finding_codes = now.codes, finding_counts = now.counts, worst_finding = now.worst,
-        checked_revision = CASE
-            WHEN now.done THEN record.revision WHEN now.due THEN 0 ELSE record.checked_revision
-        END,
-        checked_with = CASE WHEN now.done THEN %(checks)s ELSE record.checked_with END
-    FROM (
-        SELECT own.id,
-            own.id = ANY(%(done)s::uuid[]) AS done, own.id = ANY(%(due)s::uuid[]) AS due,
-            coalesce(max(found.severity), 0) AS worst,
-            coalesce(array_agg(DISTINCT found.code) FILTER (WHERE found.code IS NOT NULL), '{}')
-                ::varchar[] AS codes,
-            coalesce(
-                jsonb_object_agg(found.severity, found.number)
-                    FILTER (WHERE found.severity IS NOT NULL),
-                '{}'
-            ) AS counts
-        FROM unnest(%(ids)s::uuid[]) AS own(id)
-        LEFT JOIN (
-            SELECT record_id, code, severity,
-                count(*) OVER (PARTITION BY record_id, severity) AS number
-            FROM curation_finding WHERE ignored_at IS NULL AND record_id = ANY(%(ids)s::uuid[])
-        ) AS found ON found.record_id = own.id
-        GROUP BY own.id
-    ) AS now
-    WHERE record.id = now.id AND (
-        now.done OR now.due
-        OR record.finding_codes <> now.codes OR record.finding_counts <> now.counts
-    )
-"""
 
 
 @dataclass(frozen=True)
@@ -105,11 +74,6 @@ def records_check(ids: "Sequence[uuid.UUID]", checks: Checks) -> Outcome:
     with_findings = _own_findings(due, checks)  # takes the longest, and holds nothing
     with transaction.atomic():
         return _store(with_findings, settled_by=checks)
-
-
-def findings_recount(ids: "Iterable[uuid.UUID]") -> None:
-    """Write down anew what the findings of those records say together; the caller holds them."""
-    _summarise(set(ids))
 
 
 def _own_findings(
@@ -159,9 +123,9 @@ def _store(found: "list[tuple[Record, list[Finding]]]", settled_by: Checks | Non
         wanted[_key(finding)] = finding
     _replace(wanted, held, between.partners)
     if settled_by is None:
-        _summarise(held | between.partners, due=held)
+        summarise(held | between.partners, due=held)
     else:
-        _summarise(held | between.partners, done=outcome.checked, checks=settled_by.fingerprint)
+        summarise(held | between.partners, done=outcome.checked, checks=settled_by.fingerprint)
     return outcome
 
 
@@ -282,29 +246,3 @@ def _says_the_same(stored: Finding, new: Finding) -> bool:
         new.params,
         new.fingerprint,
     )
-
-
-def _summarise(
-    ids: "set[uuid.UUID]",
-    *,
-    done: "Iterable[uuid.UUID]" = (),
-    due: "Iterable[uuid.UUID]" = (),
-    checks: str = "",
-) -> None:
-    values: dict[str, Any] = {
-        "ids": sorted(ids),
-        "done": list(done),
-        "due": list(due),
-        "checks": checks,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_SUMMARY, values)
-
-
-def severity_counts(record: Record) -> dict[str, int]:
-    """How many findings of each severity a record has: ``{error, warning, info}``."""
-    counts = record.finding_counts
-    return {
-        severity.name.lower(): int(counts.get(str(int(severity)), 0))
-        for severity in sorted(Severity, reverse=True)
-    }

@@ -9,7 +9,8 @@ from backend.accounts.models import User
 from backend.common.errors import Conflict
 from backend.curation.content import content_check
 from backend.curation.findings import sweep
-from backend.curation.findings.writing import PER_KIND, Checks, records_check, severity_counts
+from backend.curation.findings.summary import severity_counts
+from backend.curation.findings.writing import PER_KIND, Checks, records_check
 from backend.curation.models import Finding, Record
 from backend.curation.services import (
     record_archive,
