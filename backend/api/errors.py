@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 from rest_framework import status
@@ -107,22 +108,26 @@ def _first_sentence(details: object) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return JsonResponse(envelope("bad_request", _("The request cannot be read.")), status=400)
+    return _told(request, 400, "bad_request", _("The request cannot be read."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return JsonResponse(envelope("not_allowed", _("Your role does not allow this.")), status=403)
+    return _told(request, 403, "not_allowed", _("Your role does not allow this."))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return JsonResponse(envelope("not_found", _("There is nothing at this address.")), status=404)
+    return _told(request, 404, "not_found", _("There is nothing at this address."))
 
 
-def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    body = envelope("internal_error", _("Something went wrong here; it has been logged."))
-    return JsonResponse(body, status=500)
+def server_error(request: HttpRequest) -> HttpResponse:
+    sentence = _("Something went wrong here; it has been logged.")
+    return _told(request, 500, "internal_error", sentence)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
-    message = _("This page is out of date. Load it again and repeat what you did.")
-    return JsonResponse(envelope("csrf", message), status=403)
+def _told(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    """A page for a browser, and the API's shape for everything else."""
+    # Whoever takes anything, as programs do, gets the first.
+    kinds = ["application/json", "text/html"]
+    if request.get_preferred_type(kinds) == "text/html":
+        return render(request, "problem.html", {"heading": sentence}, status=status)
+    return JsonResponse(envelope(code, sentence), status=status)

@@ -73,6 +73,12 @@ def moment(at: "datetime") -> "SafeString":
     return format_html('<time class="ld-time" datetime="{}">{}</time>', at.isoformat(), shown)
 
 
+def moment_and_author(record: Record) -> "SafeString":
+    """When it was last changed, and under it who wrote it."""
+    author = format_html('<span class="ld-by">{}</span>', record.author) if record.author else ""
+    return format_html("<span>{}{}</span>", moment(record.updated_at), author)
+
+
 def paragraphs(texts: list[str]) -> "SafeString":
     return format_html_join("", '<p class="ld-paragraph">{}</p>', ((text,) for text in texts))
 

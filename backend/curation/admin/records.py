@@ -105,7 +105,6 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
         "findings_shown",
         "language",
         "tags_shown",
-        "author",
         "changed",
     )
     list_display_links = ("question",)
@@ -233,7 +232,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
 
     @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
     def changed(self, record: Record) -> "SafeString":
-        return looks.moment(record.updated_at)
+        return looks.moment_and_author(record)
 
     @admin.display(description=gettext_lazy("tags"))
     def tags_shown(self, record: Record) -> "SafeString":
