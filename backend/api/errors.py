@@ -124,6 +124,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _told(request, 500, "internal_error", sentence)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    message = _("This page is out of date. Load it again and repeat what you did.")
+    return _told(request, 403, "csrf", message)
+
+
 def _told(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
     """A page for a browser, and the API's shape for everything else."""
     # Whoever takes anything, as programs do, gets the first.

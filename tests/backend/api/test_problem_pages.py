@@ -28,3 +28,12 @@ def test_a_person_reads_a_page_in_their_language(curator: User) -> None:
     answer = client.get("/admin/nowhere/", headers={"accept": BROWSER, "accept-language": "en"})
     assert answer.status_code == 404
     assert "There is nothing at this address." in answer.content.decode()
+
+
+def test_a_form_of_an_old_page_is_refused_with_a_page(curator: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(curator)
+    answer = client.post(REVIEW, headers={"accept": BROWSER, "accept-language": "en"})
+    assert answer.status_code == 403
+    assert "This page is out of date." in answer.content.decode()
+    assert client.post(REVIEW).json()["error"]["code"] == "csrf"
