@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,6 +24,7 @@ from backend.curation.admin.forms import RecordForm
 from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
 from backend.curation.admin.saved_filters import chips
+from backend.curation.admin.seen import SEEN_AT, SeenActionForm
 from backend.curation.admin.written_by import WrittenByFilter
 from backend.curation.findings.selectors import with_finding_count
 from backend.curation.models import Record
@@ -98,6 +100,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
     write_action = Action.RECORDS_WRITE
 
     form = RecordForm
+    action_form = SeenActionForm
     inlines = (RevisionInline,)
     warn_unsaved_form = True
     list_display = (
@@ -181,6 +184,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
     def changelist_view(
         self, request: "HttpRequest", extra_context: dict[str, Any] | None = None
     ) -> "HttpResponse":
+        seen_at = timezone.now()  # before anything is read
         state = curation_state(user=acting_user(request))
         shown = {
             "state": state,
@@ -188,8 +192,11 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
             **chips(request),
         }
         answer = super().changelist_view(request, {**(extra_context or {}), **shown})
+        context = getattr(answer, "context_data", None) or {}
+        if form := context.get("action_form"):
+            form.initial[SEEN_AT] = seen_at.isoformat()
         # Unfold's links know no filters, and an export is of what the list shows.
-        for entry in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
+        for entry in context.get("actions_list", ()):
             for item in entry.get("items", ()):
                 item["path"] += f"?{request.GET.urlencode()}"
         return answer
