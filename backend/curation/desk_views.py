@@ -75,7 +75,7 @@ class RecordsBulkView(APIView):
             seen_at=values["seen_at"],
         )
         if isinstance(answer, Job):
-            waiting = {"changed": None, "unchanged": [], "task": answer.pk}
+            waiting: dict[str, Any] = {"changed": None, "unchanged": [], "task": answer.pk}
             return Response(BulkOutput(waiting).data, status=status.HTTP_202_ACCEPTED)
         return Response(BulkOutput({**result_shown(answer), "task": None}).data)
 

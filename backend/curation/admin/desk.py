@@ -13,6 +13,7 @@ from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
 from backend.curation.admin.bulk_job_page import bulk_job_page
 from backend.curation.admin.compare_page import compare_page
+from backend.curation.admin.freeze_part import freeze_part
 from backend.curation.admin.review_page import review_page
 from backend.curation.admin.saved_filters import saved_filter_page, saved_filters_page
 from backend.curation.admin.similar_part import similar_part
@@ -48,6 +49,7 @@ class RecordDesk(RoleAdmin):
         pages: dict[str, tuple[Action, View]] = {
             "review": (Action.RECORDS_APPROVE, review_page),
             "bulk": (Action.RECORDS_READ, bulk_job_page),
+            "freeze-part": (Action.VERSIONS_FREEZE, freeze_part),
             "similar": (Action.RECORDS_READ, similar_part),
             "saved-filters": (Action.RECORDS_READ, saved_filters_page),
             "saved-filters/<uuid:filter_id>": (Action.RECORDS_READ, saved_filter_page),
@@ -56,6 +58,7 @@ class RecordDesk(RoleAdmin):
         names = (
             "review",
             "bulk",
+            "freeze_part",
             "similar",
             "saved_filters",
             "saved_filter",
