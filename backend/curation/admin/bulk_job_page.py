@@ -1,6 +1,6 @@
 """A step for very many records, followed to its end; which one it is stands in the address."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from backend.accounts.access import acting_user
-from backend.accounts.jobs import job_cancel, job_restart
+from backend.accounts.jobs import job_cancel, job_list, job_restart
 from backend.common.errors import DomainError
 from backend.common.job_runs import said_error
 from backend.common.jobs import is_restartable
@@ -24,10 +24,14 @@ from backend.curation.services.bulk_result import result_of
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
+    from backend.accounts.models import User
     from backend.common.models import Job
+
+RECENT: Final = 8
 
 
 def address_of(job: "Job") -> str:
@@ -51,10 +55,33 @@ def waiting_sentence(job: "Job") -> "SafeString":
     )
 
 
+def own_steps(user: "User") -> "QuerySet[Job]":
+    return job_list(user=user).filter(owner=user, kind=KIND)
+
+
+def recent_shown(job: "Job") -> dict[str, Any]:
+    """A row of the table of recent steps."""
+    return {
+        "job": job,
+        "action": BulkAction(job.params["action"]).label,
+        "number": job.params["number"],
+        "changed": (job.result or {}).get("changed"),
+        "link": address_of(job),
+    }
+
+
 def bulk_job_page(request: "HttpRequest", model_admin: "ModelAdmin[Any]") -> "HttpResponse":
-    """GET shows how far it is and what became of it, POST cancels it or starts it again."""
+    """GET shows how far it is and what became of it, POST cancels it or starts it again.
+
+    Without one in the address, the last ones are listed.
+    """
     user = acting_user(request)
-    job = own_job(user=user, job_id=request.GET.get("job", ""), kind=KIND)
+    context: dict[str, Any] = model_admin.admin_site.each_context(request)
+    if "job" not in request.GET:
+        recent = [recent_shown(job) for job in own_steps(user)[:RECENT]]
+        context |= {"title": _("Your steps for many records"), "recent": recent}
+        return TemplateResponse(request, "admin/curation/record/bulk_job.html", context)
+    job = own_job(user=user, job_id=request.GET["job"], kind=KIND)
     if request.method == "POST":
         step = job_restart if request.POST.get("step") == "restart" else job_cancel
         try:
@@ -63,8 +90,7 @@ def bulk_job_page(request: "HttpRequest", model_admin: "ModelAdmin[Any]") -> "Ht
             messages.error(request, error.message)
         return HttpResponseRedirect(address_of(job))
     action = BulkAction(job.params["action"])
-    context = {
-        **model_admin.admin_site.each_context(request),
+    context |= {
         "title": action.label,
         "job": job,
         "number": job.params["number"],

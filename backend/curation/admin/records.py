@@ -12,6 +12,7 @@ from backend.accounts.roles import Action
 from backend.curation import services
 from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
+from backend.curation.admin.bulk_job_page import own_steps
 from backend.curation.admin.desk import RecordDesk
 from backend.curation.admin.findings import (
     FindingFilter,
@@ -190,6 +191,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
             "state": state,
             "status_tabs": self.status_tabs(request, state.by_status),
             **chips(request),
+            "has_steps": own_steps(acting_user(request)).exists(),
         }
         answer = super().changelist_view(request, {**(extra_context or {}), **shown})
         context = getattr(answer, "context_data", None) or {}

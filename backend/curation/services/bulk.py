@@ -154,6 +154,7 @@ def _move(
     to = MOVES[action]
     rows = list(_locked(ids).only("pk", "status", "revision", "author", "updated_at"))
     worded = worded_by(ids) if action in DECISIONS else {}
+    unseen = _changed_since(rows, seen_at) if action in DECISIONS and seen_at else frozenset()
     moving: dict[str, list[Record]] = defaultdict(list)
     for record in rows:
         try:
@@ -164,7 +165,7 @@ def _move(
             continue
         if to not in Record.transitions[record.status]:
             result.refuse(Refusal("wrong_status", record.status, to.value))
-        elif action in DECISIONS and seen_at is not None and record.updated_at > seen_at:
+        elif record.pk in unseen:
             result.refuse(Refusal("changed_since"))
         else:
             moving[record.status].append(record)
@@ -180,6 +181,15 @@ def _move(
             ),
         )
     return len(rows)
+
+
+def _changed_since(rows: "list[Record]", seen_at: "datetime.datetime") -> "frozenset[uuid.UUID]":
+    """Which of them are not what they were then."""
+    # An edit that had to wait for somebody else's step bears the moment at which it began to wait;
+    # its revision bears that at which it went on.
+    revised = Revision.objects.filter(record__in=rows, created_at__gt=seen_at)
+    changed = (record.pk for record in rows if record.updated_at > seen_at)
+    return frozenset((*changed, *revised.values_list("record_id", flat=True)))
 
 
 def _changes(actor: "User", action: BulkAction, note: str) -> dict[str, Any]:  # Any: of columns

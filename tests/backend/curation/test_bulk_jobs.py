@@ -265,7 +265,7 @@ def test_nobody_elses_step_is_shown(curator: User, reviewer: User, admin: User) 
     act(pages(curator), "submit", list(Record.objects.all()))
     job = Job.objects.get()
     for user in (reviewer, admin):
-        for at in (str(job.pk), "x", "", "00000000-0000-0000-0000-000000000000"):
+        for at in (str(job.pk), "x", "", "\0", "00000000-0000-0000-0000-000000000000"):
             answer = pages(user).get(f"{LIST}bulk/", {"job": at}, follow=True)
             assert "There is no such task." in answer.content.decode()
         pages(user).post(f"{LIST}bulk/?job={job.pk}", {"step": "cancel"})
@@ -275,3 +275,18 @@ def test_nobody_elses_step_is_shown(curator: User, reviewer: User, admin: User) 
 
 def test_employees_are_kept_out(employee: User) -> None:
     assert pages(employee).get(f"{LIST}bulk/", follow=True).status_code == 403
+
+
+def test_ones_own_steps_are_found_again(curator: User, reviewer: User) -> None:
+    made(curator, *["draft"] * 5)
+    client = pages(curator)
+    assert "Your steps for many records" not in client.get(LIST).content.decode()
+    assert "There are none." in client.get(f"{LIST}bulk/").content.decode()
+    act(client, "submit", list(Record.objects.all()))
+    job = Job.objects.get()
+    job_runs.job_run(job_id=job.pk)
+    assert f'href="{LIST}bulk/"' in client.get(LIST).content.decode()
+    page = client.get(f"{LIST}bulk/").content.decode()
+    assert f'href="{LIST}bulk/?job={job.pk}">Submit for review</a>' in page
+    assert 'class="ld-number">5</td>' in page
+    assert str(job.pk) not in pages(reviewer).get(f"{LIST}bulk/").content.decode()

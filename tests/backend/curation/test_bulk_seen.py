@@ -198,3 +198,15 @@ def test_services_take_the_step_with_what_was_seen(curator: User, reviewer: User
         seen_at=timezone.now() - timedelta(minutes=1),
     )
     assert (result.done, [refusal.code for refusal in result.refused]) == (0, ["changed_since"])
+
+
+def test_an_edit_that_had_to_wait_is_noticed_by_its_revision(curator: User, reviewer: User) -> None:
+    records = made(curator)
+    began = timezone.now()
+    edit(curator, records[0])
+    # It began before the list was read, and went on afterwards.
+    Record.objects.filter(pk=records[0].pk).update(updated_at=began - timedelta(seconds=9))
+    result = records_bulk(
+        actor=reviewer, records=Record.objects.all(), action=BulkAction.APPROVE, seen_at=began
+    )
+    assert (result.done, [refusal.code for refusal in result.refused]) == (1, ["changed_since"])
