@@ -111,10 +111,15 @@ def require_other_eyes(user: "User", author_id: object) -> None:
         NotAllowed: it is the person's own work and ``FOUR_EYES`` is on.
     """
     if settings.FOUR_EYES and author_id is not None and author_id == user.pk:
-        raise NotAllowed(
-            _("Somebody else has to decide on this: four-eyes review is on, and it is your own."),
-            code="four_eyes",
-        )
+        raise not_own()
+
+
+def not_own() -> NotAllowed:
+    """What somebody is told who would decide on their own work."""
+    return NotAllowed(
+        _("Somebody else has to decide on this: four-eyes review is on, and it is your own."),
+        code="four_eyes",
+    )
 
 
 def is_staff_role(user: "User | AnonymousUser") -> bool:

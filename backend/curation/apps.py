@@ -7,6 +7,7 @@ class CurationConfig(AppConfig):
     verbose_name = _("Knowledge")
 
     def ready(self) -> None:
-        from backend.curation import import_jobs
+        from backend.curation import bulk_jobs, import_jobs
 
+        bulk_jobs.register()
         import_jobs.register()

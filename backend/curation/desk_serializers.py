@@ -26,6 +26,12 @@ class BulkInput(serializers.Serializer[Any]):
     tags = serializers.ListField(
         child=serializers.CharField(), required=False, default=list, help_text="To add or remove."
     )
+    seen_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When they were read: none is approved or rejected that was changed since.",
+    )
 
 
 class BulkRefusal(serializers.Serializer[Any]):
@@ -35,8 +41,13 @@ class BulkRefusal(serializers.Serializer[Any]):
 
 
 class BulkOutput(serializers.Serializer[Any]):
-    changed = serializers.IntegerField()
+    changed = serializers.IntegerField(
+        allow_null=True, help_text="Null where a task does it: its `result` has both."
+    )
     unchanged = BulkRefusal(many=True)
+    task = serializers.UUIDField(
+        allow_null=True, help_text="Where they are many: the task that does it, all or none."
+    )
 
 
 class SavedFilterInput(serializers.Serializer[Any]):

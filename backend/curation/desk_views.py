@@ -11,7 +11,9 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import acting_user
 from backend.common.errors import Invalid
+from backend.common.models import Job
 from backend.curation import services
+from backend.curation.bulk_jobs import records_bulk_ask
 from backend.curation.content import content_from
 from backend.curation.desk_serializers import (
     BulkInput,
@@ -36,6 +38,7 @@ from backend.curation.selectors import (
 )
 from backend.curation.serializers import RecordOutput, RevisionOutput
 from backend.curation.services import BulkAction
+from backend.curation.services.bulk_result import result_shown
 from backend.curation.similar import similar_records, similar_to
 from backend.curation.views import json_object
 
@@ -50,7 +53,11 @@ if TYPE_CHECKING:
 
 
 class RecordsBulkView(APIView):
-    @extend_schema(operation_id="records_bulk", request=BulkInput, responses=BulkOutput)
+    @extend_schema(
+        operation_id="records_bulk",
+        request=BulkInput,
+        responses={200: BulkOutput, 202: BulkOutput},
+    )
     def post(self, request: "Request") -> Response:
         user = acting_user(request)
         given = BulkInput(data=json_object(request))
@@ -59,26 +66,18 @@ class RecordsBulkView(APIView):
         ids = values.get("ids")
         if (ids is None) == (values.get("filter") is None):
             raise Invalid(_("Name the records by ids or by a filter, not by both."))
-        records = (
-            filtered(user, values["filter"])
-            if ids is None
-            else record_list(user=user).filter(pk__in=ids)
-        )
-        result = services.records_bulk(
+        answer = records_bulk_ask(
             actor=user,
-            records=records,
+            records=filtered(user, values["filter"]) if ids is None else ids,
             action=BulkAction(values["action"]),
             reason=values["reason"],
             tags=values["tags"],
+            seen_at=values["seen_at"],
         )
-        if ids is not None and (missing := len(set(ids)) - result.seen):
-            result.refuse("not_found", _("There is no such record."), missing)
-        unchanged = [
-            {"code": result.codes[sentence], "reason": sentence, "records": number}
-            for sentence, number in result.refused.items()
-        ]
-        shown = {"changed": result.done, "unchanged": unchanged}
-        return Response(BulkOutput(shown).data)
+        if isinstance(answer, Job):
+            waiting: dict[str, Any] = {"changed": None, "unchanged": [], "task": answer.pk}
+            return Response(BulkOutput(waiting).data, status=status.HTTP_202_ACCEPTED)
+        return Response(BulkOutput({**result_shown(answer), "task": None}).data)
 
 
 def filtered(user: "User", parameters: dict[str, Any]) -> "QuerySet[Record]":

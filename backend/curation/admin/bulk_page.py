@@ -6,16 +6,23 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from backend.accounts.access import acting_user
 from backend.common.errors import DomainError
+from backend.common.models import Job
 from backend.curation import services
+from backend.curation.admin.bulk_job_page import waiting_sentence
 from backend.curation.admin.forms import tags_split
 from backend.curation.admin.reasons import REASONS
+from backend.curation.admin.said import done_sentence, refused_sentences
+from backend.curation.admin.seen import SEEN_AT, seen_at_of
+from backend.curation.bulk_jobs import records_bulk_ask
 from backend.curation.selectors import tag_list
 from backend.curation.services import BulkAction
+from backend.curation.services.bulk import DECISIONS
 from backend.curation.services.review import MAX_NOTE
 
 if TYPE_CHECKING:
@@ -65,6 +72,10 @@ def bulk_page(
     action: BulkAction,
 ) -> "HttpResponse | None":
     """Take the step, after a page that asks for the reason or the tags where one is needed."""
+    seen_at = seen_at_of(request.POST)
+    if action in DECISIONS and seen_at is None:
+        messages.error(request, unseen())
+        return None
     form: forms.Form | None = None
     given: dict[str, Any] = {}
     if form_class := FORMS.get(action):
@@ -73,8 +84,8 @@ def bulk_page(
             return ask(model_admin, request, records, action, form)
         given = form.cleaned_data
     try:
-        result = services.records_bulk(
-            actor=acting_user(request), records=records, action=action, **given
+        answer = records_bulk_ask(
+            actor=acting_user(request), records=records, action=action, seen_at=seen_at, **given
         )
     except DomainError as error:
         if form is None:
@@ -82,8 +93,19 @@ def bulk_page(
             return None
         form.add_error(None, error.message)
         return ask(model_admin, request, records, action, form)
-    say(request, action, result)
+    if isinstance(answer, Job):
+        messages.info(request, waiting_sentence(answer))
+    else:
+        say(request, action, answer)
     return None
+
+
+def unseen() -> str:
+    """What is said where nobody can tell what was seen."""
+    return _(
+        "Nothing was decided: the page did not say when its list was loaded. "
+        "This is the list as it stands now; choose again."
+    )
 
 
 def ask(
@@ -105,6 +127,7 @@ def ask(
         "across": across,
         # With all that match, one stands for them: Django asks that something is chosen.
         "chosen": kept or request.POST.getlist(ACTION_CHECKBOX_NAME)[:1],
+        "seen_at": request.POST.get(SEEN_AT, ""),
         "checkbox": ACTION_CHECKBOX_NAME,
         "reasons": REASONS if action is BulkAction.REJECT else (),
         "tags": []
@@ -118,36 +141,6 @@ def ask(
 def say(request: "HttpRequest", action: BulkAction, result: services.BulkResult) -> None:
     """How many records changed, and why others did not."""
     if result.done:
-        messages.success(request, sentence(action, result.done) % {"n": result.done})
-    for reason, number in result.refused.items():
-        left = ngettext(
-            "%(n)s record is unchanged: %(reason)s",
-            "%(n)s records are unchanged: %(reason)s",
-            number,
-        )
-        messages.warning(request, left % {"n": number, "reason": reason})
-
-
-def sentence(action: BulkAction, n: int) -> str:
-    """What was done, with ``%(n)s`` for how many."""
-    match action:
-        case BulkAction.APPROVE:
-            return ngettext("%(n)s record approved.", "%(n)s records approved.", n)
-        case BulkAction.REJECT:
-            return ngettext("%(n)s record rejected.", "%(n)s records rejected.", n)
-        case BulkAction.SUBMIT:
-            return ngettext(
-                "%(n)s record submitted for review.", "%(n)s records submitted for review.", n
-            )
-        case BulkAction.ARCHIVE:
-            return ngettext("%(n)s record archived.", "%(n)s records archived.", n)
-        case BulkAction.TAG | BulkAction.UNTAG:
-            return ngettext(
-                "The tags of %(n)s record changed.", "The tags of %(n)s records changed.", n
-            )
-        case BulkAction.GOLDEN:
-            return ngettext("%(n)s record is golden now.", "%(n)s records are golden now.", n)
-        case _:
-            return ngettext(
-                "%(n)s record is no longer golden.", "%(n)s records are no longer golden.", n
-            )
+        messages.success(request, done_sentence(action, result.done))
+    for sentence in refused_sentences(result):
+        messages.warning(request, sentence)

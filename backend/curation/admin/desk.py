@@ -11,7 +11,9 @@ from django.urls import reverse
 from backend.accounts.role_admin import RoleAdmin
 from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
+from backend.curation.admin.bulk_job_page import bulk_job_page
 from backend.curation.admin.compare_page import compare_page
+from backend.curation.admin.freeze_part import freeze_part
 from backend.curation.admin.review_page import review_page
 from backend.curation.admin.saved_filters import saved_filter_page, saved_filters_page
 from backend.curation.admin.similar_part import similar_part
@@ -46,12 +48,22 @@ class RecordDesk(RoleAdmin):
     def get_custom_urls(self) -> "tuple[tuple[str, str, View], ...]":
         pages: dict[str, tuple[Action, View]] = {
             "review": (Action.RECORDS_APPROVE, review_page),
+            "bulk": (Action.RECORDS_READ, bulk_job_page),
+            "freeze-part": (Action.VERSIONS_FREEZE, freeze_part),
             "similar": (Action.RECORDS_READ, similar_part),
             "saved-filters": (Action.RECORDS_READ, saved_filters_page),
             "saved-filters/<uuid:filter_id>": (Action.RECORDS_READ, saved_filter_page),
             "<uuid:record_id>/compare": (Action.RECORDS_READ, compare_page),
         }
-        names = ("review", "similar", "saved_filters", "saved_filter", "compare")
+        names = (
+            "review",
+            "bulk",
+            "freeze_part",
+            "similar",
+            "saved_filters",
+            "saved_filter",
+            "compare",
+        )
         return (
             *super().get_custom_urls(),
             *(

@@ -1,7 +1,7 @@
 """The form of one record, and the dialogs of the record pages."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -14,12 +14,16 @@ from unfold.widgets import (
 )
 
 from backend.common.errors import Invalid
+from backend.curation.admin.freeze_part import PERCENT, freeze_context
 from backend.curation.content import NAMES, content_check
 from backend.curation.models import Record
 from backend.curation.services.review import MAX_NOTE
 from backend.curation.services.versions import DEFAULT_SHARE, MAX_SHARE
 from backend.curation.services.versions import MAX_NOTE as MAX_VERSION_NOTE
 from ml.formats import FormatError, load_json
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 # Stands between wordings of several lines, where a line each would take them apart.
 SEPARATOR = "---"
@@ -183,6 +187,8 @@ class RejectForm(BaseDialogForm):  # type: ignore[misc]  # Unfold has no types
 
 
 class FreezeForm(BaseDialogForm):  # type: ignore[misc]  # Unfold has no types
+    form_after_template = "admin/curation/record/freeze_part.html"
+
     validation_percent = forms.IntegerField(
         label=gettext_lazy("validation share, in percent"),
         min_value=0,
@@ -200,3 +206,10 @@ class FreezeForm(BaseDialogForm):  # type: ignore[misc]  # Unfold has no types
         max_length=MAX_VERSION_NOTE,
         widget=UnfoldAdminTextInputWidget(),
     )
+
+    def get_after_template_context(
+        self,
+        request: "HttpRequest",
+        object_id: object = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        return freeze_context(request, request.POST.get(PERCENT))

@@ -3,7 +3,6 @@
 Its state is a job, whose id stands in the address, so that a reload shows the same.
 """
 
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -17,12 +16,13 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from backend.accounts.access import acting_user
-from backend.accounts.jobs import job_cancel, job_get, job_list, job_restart
-from backend.common.errors import DomainError, Invalid
+from backend.accounts.jobs import job_cancel, job_list, job_restart
+from backend.common.errors import DomainError
 from backend.common.job_runs import said_error
 from backend.common.jobs import is_restartable, shown_result
 from backend.curation import uploads
 from backend.curation.admin.looks import badge, excerpt
+from backend.curation.admin.own_jobs import own_job
 from backend.curation.differences import label
 from backend.curation.import_jobs import KIND, inspected, reading_options
 from backend.curation.import_uploads import import_confirm, import_preview
@@ -107,14 +107,7 @@ def job_of(user: "User", job_id: str) -> "Job":
         NotFound: there is none for this person.
         Invalid: no id.
     """
-    try:
-        key = uuid.UUID(job_id)
-    except ValueError as error:
-        raise Invalid(_("There is no such task."), code="not_found") from error
-    job = job_get(user=user, job_id=key)
-    if job.owner_id != user.pk or job.kind != KIND:
-        raise Invalid(_("There is no such task."), code="not_found")
-    return job
+    return own_job(user=user, job_id=job_id, kind=KIND)
 
 
 def own_imports(user: "User") -> "list[Job]":

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,6 +12,7 @@ from backend.accounts.roles import Action
 from backend.curation import services
 from backend.curation.admin import looks
 from backend.curation.admin.actions import RecordActions
+from backend.curation.admin.bulk_job_page import own_steps
 from backend.curation.admin.desk import RecordDesk
 from backend.curation.admin.findings import (
     FindingFilter,
@@ -23,6 +25,7 @@ from backend.curation.admin.forms import RecordForm
 from backend.curation.admin.pages import RowsLast
 from backend.curation.admin.revisions import RevisionInline
 from backend.curation.admin.saved_filters import chips
+from backend.curation.admin.seen import SEEN_AT, SeenActionForm
 from backend.curation.admin.written_by import WrittenByFilter
 from backend.curation.findings.selectors import with_finding_count
 from backend.curation.models import Record
@@ -97,6 +100,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
     write_action = Action.RECORDS_WRITE
 
     form = RecordForm
+    action_form = SeenActionForm
     inlines = (RevisionInline,)
     warn_unsaved_form = True
     list_display = (
@@ -179,15 +183,20 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
     def changelist_view(
         self, request: "HttpRequest", extra_context: dict[str, Any] | None = None
     ) -> "HttpResponse":
+        seen_at = timezone.now()  # before anything is read
         state = curation_state(user=acting_user(request))
         shown = {
             "state": state,
             "status_tabs": self.status_tabs(request, state.by_status),
             **chips(request),
+            "has_steps": own_steps(acting_user(request)).exists(),
         }
         answer = super().changelist_view(request, {**(extra_context or {}), **shown})
+        context = getattr(answer, "context_data", None) or {}
+        if form := context.get("action_form"):
+            form.initial[SEEN_AT] = seen_at.isoformat()
         # Unfold's links know no filters, and an export is of what the list shows.
-        for entry in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
+        for entry in context.get("actions_list", ()):
             for item in entry.get("items", ()):
                 item["path"] += f"?{request.GET.urlencode()}"
         return answer

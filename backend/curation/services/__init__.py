@@ -1,6 +1,7 @@
 """Writes of records and versions."""
 
-from backend.curation.services.bulk import BulkAction, BulkResult, records_bulk
+from backend.curation.services.bulk import BulkAction, records_bulk
+from backend.curation.services.bulk_result import BulkResult
 from backend.curation.services.exports import records_export
 from backend.curation.services.forgetting import record_forget
 from backend.curation.services.history import record_restore

@@ -2,12 +2,11 @@
 
 import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
-from django.db.models import F, TextChoices
+from django.db.models import F, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,23 +14,23 @@ from django.utils.translation import gettext_lazy
 from backend.accounts.roles import Action, require
 from backend.common.audit import audit_write_all
 from backend.common.copying import copy_insert
-from backend.common.errors import DomainError, Invalid
+from backend.common.errors import Invalid, NotAllowed
 from backend.common.words import search_vector
 from backend.curation.authorship import worded_by
-from backend.curation.content import SENTENCES, content_check, content_of, searched
+from backend.curation.content import content_check, content_of, searched
 from backend.curation.models import Record, Revision
-from backend.curation.services.forgetting import forgotten
-from backend.curation.services.review import reason_check, require_not_own, wrong_status
+from backend.curation.services.bulk_result import BulkResult, Refusal
+from backend.curation.services.review import reason_check, require_not_own
 from backend.curation.tasks import sweep_ask
 from ml.formats.rows import MAX_ENTRIES
 
 if TYPE_CHECKING:
+    import datetime
     import uuid
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from django.db.models import QuerySet
+    from collections.abc import Collection, Mapping, Sequence
 
     from backend.accounts.models import User
+    from backend.common.jobs import Progress
     from ml.formats import RecordFields
 
 Status = Record.Status
@@ -67,88 +66,107 @@ MOVES: "Final[Mapping[BulkAction, Record.Status]]" = {
 }
 
 
-@dataclass
-class BulkResult:
-    """What became of many records: how many changed, and why the others did not."""
-
-    done: int = 0
-    seen: int = 0  # how many there were
-    refused: dict[str, int] = field(default_factory=dict)  # sentence -> how many
-    codes: dict[str, str] = field(default_factory=dict)  # sentence -> machine code
-
-    def refuse(self, code: str, sentence: str, number: int = 1) -> None:
-        self.refused[sentence] = self.refused.get(sentence, 0) + number
-        self.codes[sentence] = code
-
-
 def right_for(action: BulkAction) -> Action:
     """What somebody must be allowed to do for it."""
     return Action.RECORDS_APPROVE if action in DECISIONS else Action.RECORDS_WRITE
 
 
-def records_bulk(
-    *,
-    actor: "User",
-    records: "QuerySet[Record]",
-    action: BulkAction,
-    reason: str = "",
-    tags: "Sequence[str]" = (),
-) -> BulkResult:
-    """Take one step with each of the records; one that cannot take it does not stop the others.
-
-    Each thousand is a transaction of its own: who comes second finds what the first has left, and
-    whatever fails later leaves what was done before. A decision is written into the audit trail of
-    each record; tags and golden make a revision of each, and leave its status.
-
-    Args:
-        actor: who decides, and the author of the revisions.
-        records: which ones, in any order.
-        action: what becomes of them.
-        reason: of a rejection, the same for all.
-        tags: to add or to remove.
+def bulk_check(
+    *, actor: "User", action: BulkAction, reason: str = "", tags: "Sequence[str]" = ()
+) -> tuple[str, tuple[str, ...]]:
+    """The reason and the tags as they are stored.
 
     Raises:
-        NotAllowed: the person's role does not allow it.
+        NotAllowed: the person's role does not allow the step.
         Invalid: the reason is too long, or the tags are none or cannot be stored.
     """
     require(actor, right_for(action))
     note = reason_check(reason) if action is BulkAction.REJECT else ""
     named = _tags_check(tags) if action in {BulkAction.TAG, BulkAction.UNTAG} else ()
+    return note, named
+
+
+def records_bulk(
+    *,
+    actor: "User",
+    records: "QuerySet[Record] | Collection[uuid.UUID]",
+    action: BulkAction,
+    reason: str = "",
+    tags: "Sequence[str]" = (),
+    seen_at: "datetime.datetime | None" = None,
+    progress: "Progress | None" = None,
+) -> BulkResult:
+    """Take one step with each of the records; one that cannot take it does not stop the others.
+
+    Each thousand is a transaction of its own, unless the caller has opened one: who comes second
+    finds what the first has left, and whatever fails later leaves what was done before. A decision
+    is written into the audit trail of each record; tags and golden make a revision of each, and
+    leave its status.
+
+    Args:
+        actor: who decides, and the author of the revisions.
+        records: which ones, in any order; an id that is nobody's is counted as refused.
+        action: what becomes of them.
+        reason: of a rejection, the same for all.
+        tags: to add or to remove.
+        seen_at: when whoever decides read them; nothing is decided that was changed later.
+        progress: told of each thousand.
+
+    Raises:
+        NotAllowed: the person's role does not allow it.
+        Invalid: the reason is too long, or the tags are none or cannot be stored.
+    """
+    note, named = bulk_check(actor=actor, action=action, reason=reason, tags=tags)
     result = BulkResult()
-    for ids in _chunks(records.order_by("pk").values_list("pk", flat=True)):
-        result.seen += len(ids)
+    ids = chosen_ids(records)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        if progress is not None:
+            progress(start, len(ids))
         with transaction.atomic():
             if action in MOVES:
-                _move(actor, ids, action, note, result)
+                there = _move(actor, chunk, action, note, seen_at, result)
             else:
-                _sort(actor, ids, action, named, result)
-            if action not in DECISIONS:
-                transaction.on_commit(sweep_ask)
+                there = _sort(actor, chunk, action, named, result)
+        if there < len(chunk):
+            result.refuse(Refusal("not_found"), len(chunk) - there)
+    if action not in DECISIONS:
+        transaction.on_commit(sweep_ask)
     return result
 
 
-def _chunks(ids: "QuerySet[Record, uuid.UUID]") -> "Iterator[list[uuid.UUID]]":
-    # All ids first: what a step changes may no longer match the filter that found it.
-    rest = iter(list(ids))
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+def chosen_ids(records: "QuerySet[Record] | Collection[uuid.UUID]") -> "list[uuid.UUID]":
+    """All ids first, in order: what a step changes may no longer match what found it."""
+    if isinstance(records, QuerySet):
+        return list(records.order_by("pk").values_list("pk", flat=True))
+    return sorted(set(records))
 
 
 def _move(
-    actor: "User", ids: "list[uuid.UUID]", action: BulkAction, note: str, result: BulkResult
-) -> None:
+    actor: "User",
+    ids: "list[uuid.UUID]",
+    action: BulkAction,
+    note: str,
+    seen_at: "datetime.datetime | None",
+    result: BulkResult,
+) -> int:
+    """How many of them there are, whatever became of each."""
     to = MOVES[action]
-    rows = _locked(ids).only("pk", "status", "revision", "author")
+    rows = list(_locked(ids).only("pk", "status", "revision", "author", "updated_at"))
     worded = worded_by(ids) if action in DECISIONS else {}
+    unseen = _changed_since(rows, seen_at) if action in DECISIONS and seen_at else frozenset()
     moving: dict[str, list[Record]] = defaultdict(list)
     for record in rows:
         try:
             if action in DECISIONS:
                 require_not_own(actor, record.author_id, worded.get(record.pk))
-            if to not in Record.transitions[record.status]:
-                raise wrong_status(record.status, to)
-        except DomainError as error:
-            result.refuse(error.code, error.message)
+        except NotAllowed as error:
+            result.refuse(Refusal(error.code))
+            continue
+        if to not in Record.transitions[record.status]:
+            result.refuse(Refusal("wrong_status", record.status, to.value))
+        elif record.pk in unseen:
+            result.refuse(Refusal("changed_since"))
         else:
             moving[record.status].append(record)
     for before, group in moving.items():
@@ -162,6 +180,16 @@ def _move(
                 for record in group
             ),
         )
+    return len(rows)
+
+
+def _changed_since(rows: "list[Record]", seen_at: "datetime.datetime") -> "frozenset[uuid.UUID]":
+    """Which of them are not what they were then."""
+    # An edit that had to wait for somebody else's step bears the moment at which it began to wait;
+    # its revision bears that at which it went on.
+    revised = Revision.objects.filter(record__in=rows, created_at__gt=seen_at)
+    changed = (record.pk for record in rows if record.updated_at > seen_at)
+    return frozenset((*changed, *revised.values_list("record_id", flat=True)))
 
 
 def _changes(actor: "User", action: BulkAction, note: str) -> dict[str, Any]:  # Any: of columns
@@ -185,24 +213,24 @@ def _sort(
     action: BulkAction,
     tags: tuple[str, ...],
     result: BulkResult,
-) -> None:
+) -> int:
+    """How many of them there are, whatever became of each."""
     changed: list[tuple[Record, RecordFields]] = []
-    for record in _locked(ids).defer("search", "near_keys", "wording_keys"):
+    rows = list(_locked(ids).defer("search", "near_keys", "wording_keys"))
+    for record in rows:
         if record.forgotten_at is not None:
-            refused = forgotten()
-            result.refuse(refused.code, refused.message)
+            result.refuse(Refusal("forgotten"))
             continue
         before = content_of(record)
         after = _sorted(before, action, tags)
         if after == before:
-            result.refuse("unchanged", _("It was so already."))
+            result.refuse(Refusal("unchanged"))
         elif len(after.tags) > MAX_ENTRIES:
-            sentence = SENTENCES["too_many"] % {"field": "tags", "limit": MAX_ENTRIES}
-            result.refuse("too_many", str(sentence))
+            result.refuse(Refusal("too_many"))
         else:
             changed.append((record, after))
     if not changed:
-        return
+        return len(rows)
     with connection.cursor() as cursor:
         columns = zip(
             *(
@@ -219,6 +247,7 @@ def _sort(
             for record, after in changed
         ),
     )
+    return len(rows)
 
 
 def _sorted(content: "RecordFields", action: BulkAction, tags: tuple[str, ...]) -> "RecordFields":

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from backend.accounts.models import User
@@ -246,6 +247,7 @@ def act(user: User, action: str, records: list[Record], query: str = "", **field
     client = Client()
     client.force_login(user)
     sent = {"action": action, "_selected_action": ids(records), "index": "0", **fields}
+    sent.setdefault("seen_at", timezone.now().isoformat())
     return client.post(LIST + query, sent)
 
 

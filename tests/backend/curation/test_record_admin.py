@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from backend.accounts.models import User
@@ -282,9 +283,8 @@ def test_dialogs_reject_archive_and_reopen(
 
 
 def act(client: Client, action: str, records: list[Record], **fields: Any) -> Any:
-    return client.post(
-        LIST, {"action": action, "_selected_action": [str(r.pk) for r in records], **fields}
-    )
+    sent = {"action": action, "_selected_action": [str(r.pk) for r in records], **fields}
+    return client.post(LIST, {"seen_at": timezone.now().isoformat(), **sent})
 
 
 def test_bulk_approval_honours_four_eyes_and_says_what_it_did(
