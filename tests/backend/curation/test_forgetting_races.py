@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -71,8 +72,8 @@ def test_forget_and_approve_at_once(curator: User, reviewer: User) -> None:
         record = waiting(curator, number)
         seen = Record.objects.get(pk=record.pk)
         forgot, approved = together(
-            lambda record=record: record_forget(actor=curator, record=record, reason="asked"),
-            lambda seen=seen: record_approve(actor=reviewer, record=seen),
+            partial(record_forget, actor=curator, record=record, reason="asked"),
+            partial(record_approve, actor=reviewer, record=seen),
         )
         assert forgot == "done"
         assert approved in {"done", "refused"}
@@ -85,10 +86,8 @@ def test_forget_and_approve_many_at_once(curator: User, reviewer: User) -> None:
         records = [waiting(curator, 100 * round_ + number) for number in range(4)]
         chosen = Record.objects.filter(pk__in=[record.pk for record in records])
         outcomes = together(
-            lambda records=records: record_forget(actor=curator, record=records[2], reason="asked"),
-            lambda chosen=chosen: records_bulk(
-                actor=reviewer, records=chosen, action=BulkAction.APPROVE
-            ),
+            partial(record_forget, actor=curator, record=records[2], reason="asked"),
+            partial(records_bulk, actor=reviewer, records=chosen, action=BulkAction.APPROVE),
         )
         assert outcomes == ["done", "done"]
         stays_forgotten(records[2])
@@ -101,8 +100,8 @@ def test_forget_and_reopen_at_once(curator: User, reviewer: User) -> None:
         record = record_archive(actor=curator, record=waiting(curator, number))
         seen = Record.objects.get(pk=record.pk)
         forgot, _reopened = together(
-            lambda record=record: record_forget(actor=reviewer, record=record, reason="asked"),
-            lambda seen=seen: record_reopen(actor=curator, record=seen),
+            partial(record_forget, actor=reviewer, record=record, reason="asked"),
+            partial(record_reopen, actor=curator, record=seen),
         )
         assert forgot == "done"
         stays_forgotten(record)
@@ -134,11 +133,9 @@ def test_a_freeze_at_that_moment_holds_only_what_it_saw_approved(
         record = waiting(curator, next(numbers))
         seen = Record.objects.get(pk=record.pk)
         forgot, _approved, froze = together(
-            lambda record=record: record_forget(
-                actor=reviewer, record=record, reason="asked", erase=erase
-            ),
-            lambda seen=seen: record_approve(actor=reviewer, record=seen),
-            lambda: dataset_version_freeze(actor=trainer, validation_share=0),
+            partial(record_forget, actor=reviewer, record=record, reason="asked", erase=erase),
+            partial(record_approve, actor=reviewer, record=seen),
+            partial(dataset_version_freeze, actor=trainer, validation_share=0),
         )
         assert (forgot, froze) == ("done", "done")
         record.refresh_from_db()
