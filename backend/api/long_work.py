@@ -63,7 +63,7 @@ class TaskOutput(serializers.ModelSerializer[Job]):
 
     @extend_schema_field(TaskError(allow_null=True))
     def get_error(self, job: Job) -> dict[str, Any] | None:
-        return said_error(job.error)
+        return said_error(job)
 
     @extend_schema_field(serializers.BooleanField())
     def get_restartable(self, job: Job) -> bool:

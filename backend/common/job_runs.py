@@ -12,7 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from backend.common.errors import DomainError
-from backend.common.jobs import INTERNAL_ERROR, KINDS, WORKER_LOST, job_ended, tell_again
+from backend.common.jobs import (
+    INTERNAL_ERROR,
+    KINDS,
+    WORKER_LOST,
+    error_json,
+    job_ended,
+    tell_again,
+)
 from backend.common.models import Job
 
 if TYPE_CHECKING:
@@ -84,8 +91,7 @@ def _do(job: Job, signs: "SignsOfLife") -> None:
         # Nothing happens here where it was given up and perhaps taken over meanwhile.
         _end(job, State.CANCELLED)
     except DomainError as error:
-        said = {"code": error.code, "message": error.message, "details": error.details}
-        _end(job, State.FAILED, error=said)
+        _end(job, State.FAILED, error=error_json(job.kind, error))
     except Exception:
         _end(job, State.FAILED, error={"code": INTERNAL_ERROR, "message": FAULT, "details": {}})
         logger.exception("job %s (%s) failed", job.pk, job.kind)
@@ -160,8 +166,21 @@ class SignsOfLife:
             self.stop.set()
 
 
-def said_error(error: "Json | None") -> "Json | None":
-    """Why a job failed. What a worker says of itself is in the language of the moment."""
-    if error is None or error["message"] not in {LOST, FAULT}:
-        return error
-    return {**error, "message": _(error["message"])}
+def said_error(job: Job) -> "Json | None":
+    """Why a job failed, in the language of the moment where it is kept what the words are made of.
+
+    Otherwise the sentence stays in the language of whoever asked for the job.
+    """
+    if job.error is None:
+        return None
+    error = {name: job.error[name] for name in ("code", "message", "details")}
+    before, kind = error["message"], KINDS.get(job.kind)
+    if before in {LOST, FAULT}:
+        error["message"] = _(before)
+    elif kind and (reason := job.error.get("reason")):
+        error["message"] = kind.say(reason)
+        error["details"] = {
+            name: [error["message"]] if value == [before] else value
+            for name, value in error["details"].items()
+        }
+    return error

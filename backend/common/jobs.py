@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
 
+    from backend.common.errors import DomainError
+
 logger = logging.getLogger(__name__)
 
 QUEUE: Final = "knowledge"
@@ -51,12 +53,15 @@ class Kind:
     """How one kind of work is done, shown and tidied up.
 
     ``run`` does it inside a transaction that is committed only if the job succeeds, and returns
-    the result. ``present`` gives the result for people, in the language of the moment. ``ended``
-    is called after the end, whatever it was.
+    the result. ``present`` gives the result for people, in the language of the moment. ``reason``
+    gives what an error's sentence is made of, as JSON, or nothing; ``say`` makes the sentence of
+    it. ``ended`` is called after the end, whatever it was.
     """
 
     run: "Callable[[Job, Progress], Json]"
     present: "Callable[[Json], Json]" = dict
+    reason: "Callable[[DomainError], Json]" = lambda error: {}  # noqa: ARG005
+    say: "Callable[[Json], str]" = str
     ended: "Callable[[Job], None]" = lambda job: None  # noqa: ARG005
 
 
@@ -151,6 +156,12 @@ def shown_result(job: Job) -> Json | None:
         return None
     kind = KINDS.get(job.kind)
     return kind.present(job.result) if kind else job.result
+
+
+def error_json(kind: str, error: "DomainError") -> Json:
+    """Why a job failed, as it is kept."""
+    said = {"code": error.code, "message": error.message, "details": error.details}
+    return {**said, "reason": KINDS[kind].reason(error)}
 
 
 def job_ended(job_id: "uuid.UUID") -> None:

@@ -305,6 +305,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("loredesk-findings.css"),  # noqa: ARG005
         lambda request: static("loredesk-import.css"),  # noqa: ARG005
         lambda request: static("loredesk-bulk.css"),  # noqa: ARG005
+        lambda request: static("loredesk-phone.css"),  # noqa: ARG005
     ],
     "SCRIPTS": [lambda request: static("loredesk-admin.js")],  # noqa: ARG005
     "DASHBOARD_CALLBACK": "backend.curation.dashboard.dashboard",

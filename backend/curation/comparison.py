@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from backend.common.errors import NotFound
 from backend.curation.content import NAMES, content_from
+from backend.curation.differences import Piece, label, shown, text_differences
 from backend.curation.frozen import IN_ORDER
 from backend.curation.models import DatasetVersion, DatasetVersionItem, Record
 from backend.curation.selectors import dataset_version_get, dataset_version_list
@@ -48,12 +49,13 @@ class Change(TextChoices):
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field of a record that differs; the values as JSON has them."""
+    """One field of a record that differs; the values as JSON has them, and word by word."""
 
     name: str
     title: str
     before: Any
     after: Any
+    pieces: list[Piece]
 
 
 def version_before(*, user: "User", version: DatasetVersion) -> DatasetVersion | None:
@@ -149,11 +151,13 @@ def record_change(
         raise NotFound(_("This record does not stand in both versions."))
     then, now = contents[before.pk], contents[after.pk]
     return [
-        FieldChange(name, _title(name), then[name], now[name])
+        FieldChange(
+            name,
+            label(name),
+            then[name],
+            now[name],
+            text_differences(shown(then[name]), shown(now[name])),
+        )
         for name in NAMES
         if then[name] != now[name]
     ]
-
-
-def _title(name: str) -> str:
-    return str(getattr(Record._meta.get_field(name), "verbose_name", name))

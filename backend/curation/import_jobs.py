@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from backend.common.errors import DomainError
     from backend.common.jobs import Progress
     from backend.curation.services.imports import ImportResult
 
@@ -218,6 +219,19 @@ def present(result: Json) -> Json:
     return {**result, "rows": rows}
 
 
+def error_reason(error: "DomainError") -> Json:
+    """What ``jobs.Kind.reason`` says: of a file that cannot be read, the code and its values."""
+    refused = error.__cause__
+    if not isinstance(refused, FormatError):
+        return {}
+    return {"code": refused.code, "params": refused.params, "file": refused.file}
+
+
+def say(kept: Json) -> str:
+    """What ``jobs.Kind.say`` says."""
+    return sentence(FormatError(kept["code"], **kept["params"]).in_file(kept["file"]))
+
+
 def ended(job: Job) -> None:
     """What ``jobs.Kind.ended`` says: the file stays only where it is imported next or again."""
     if job.params.get("keep_upload") or jobs.is_restartable(job) or not job.has_ended:
@@ -226,4 +240,6 @@ def ended(job: Job) -> None:
 
 
 def register() -> None:
-    jobs.KINDS[KIND] = jobs.Kind(run=run, present=present, ended=ended)
+    jobs.KINDS[KIND] = jobs.Kind(
+        run=run, present=present, reason=error_reason, say=say, ended=ended
+    )

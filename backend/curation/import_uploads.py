@@ -110,7 +110,7 @@ def import_preview(
             owner=actor,
             params=import_jobs.import_params(**given, keep_upload=True),
             result=None,
-            error={"code": error.code, "message": error.message, "details": error.details},
+            error=jobs.error_json(import_jobs.KIND, error),
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.curation.comparison import Change
+from backend.curation.desk_serializers import PieceOutput
 from backend.curation.models import DatasetVersionItem
 from backend.curation.serializers import VersionCounts, VersionExamples, WithFindingNames
 
@@ -96,3 +97,8 @@ class FieldChangeOutput(serializers.Serializer[Any]):
     title = serializers.CharField(help_text="The field's name for people.")
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
+    pieces = PieceOutput(
+        many=True,
+        help_text="Both values as one text: same and removed are the first, same and added the "
+        "second. Lists have a line for each entry.",
+    )

@@ -76,7 +76,10 @@ class ForgetActions(RoleAdmin):
                 address = reverse("admin:curation_record_changelist")
             else:
                 services.record_forget(
-                    actor=acting_user(request), record=record, **form.cleaned_data
+                    actor=acting_user(request),
+                    record=record,
+                    reason=form.cleaned_data["reason"],
+                    erase=form.cleaned_data["erase"],
                 )
                 messages.success(request, _("It is forgotten."))
         except DomainError as error:

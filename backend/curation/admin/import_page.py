@@ -195,7 +195,7 @@ def job_shown(job: "Job", request: "HttpRequest") -> dict[str, Any]:
         "file_name": job.params["filename"],
         "dry_run": job.params["dry_run"],
         "progress": progress,
-        "error": said_error(job.error),
+        "error": said_error(job),
         "restartable": is_restartable(job),
         "correctable": job.params["dry_run"] and job.state in {"succeeded", "failed"},
     }

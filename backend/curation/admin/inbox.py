@@ -20,7 +20,7 @@ from backend.accounts.roles import Action
 from backend.common.errors import DomainError
 from backend.curation import services
 from backend.curation.admin.inbox_looks import rating_badge, state_badge
-from backend.curation.admin.looks import excerpt, moment, paragraphs
+from backend.curation.admin.looks import NOTHING, excerpt, moment, paragraphs
 from backend.curation.differences import text_differences
 from backend.curation.inbox_selectors import inbox_counts, inbox_list, inbox_next, inbox_search
 from backend.curation.models import FeedbackItem
@@ -49,6 +49,7 @@ class FeedbackItemAdmin(RoleAdmin):
         "age",
     )
     list_display_links = ("question_and_comment",)
+    empty_value_display = NOTHING
     list_filter = ("state", "rating", "assistant")
     list_filter_submit = True
     search_fields = ("question",)  # shows the box; inbox_search does the search

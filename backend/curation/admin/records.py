@@ -112,6 +112,7 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
         "changed",
     )
     list_display_links = ("question",)
+    empty_value_display = looks.NOTHING
     list_filter = (
         "status",
         "language",

@@ -192,9 +192,11 @@ def _move(
     before = record.status
     if to not in Record.transitions[before]:
         raise wrong_status(before, to)
-    unchanged = Record.objects.filter(revision=record.revision)
+    unchanged = Record.objects.filter(revision=record.revision, forgotten_at=None)
     if not unchanged.transition(record.pk, before, to, **changes):
         now = Record.objects.select_related("reviewer").filter(pk=record.pk).first()
+        if now and now.forgotten_at is not None:
+            raise forgotten()
         moved = decided_meanwhile(now) if now and now.status != before else None
         raise moved or edited_meanwhile(record)
     audit_write(

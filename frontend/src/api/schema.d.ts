@@ -1402,6 +1402,8 @@ export interface components {
             title: string;
             before: unknown;
             after: unknown;
+            /** @description Both values as one text: same and removed are the first, same and added the second. Lists have a line for each entry. */
+            pieces: components["schemas"]["PieceOutput"][];
         };
         FieldDifferenceOutput: {
             field: string;

@@ -143,6 +143,19 @@ export interface DiffRow {
   reason: string
 }
 
+/** A run of characters that both texts have, or one of them. */
+export interface DiffPiece {
+  kind: 'same' | 'removed' | 'added'
+  text: string
+}
+
+export interface FieldChange {
+  name: string
+  /** What people call the field. */
+  title: string
+  pieces: DiffPiece[]
+}
+
 export interface VersionDiff extends Page<DiffRow> {
   before: { id: string; number: number }
   after: { id: string; number: number }

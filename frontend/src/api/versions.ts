@@ -1,7 +1,9 @@
-import { request } from './client'
-import type { Change, DatasetVersion, FreezePreview, Page, Split, VersionDiff, VersionItem } from './types'
+import { request, requestAll } from './client'
+import type { Change, DatasetVersion, FieldChange, FreezePreview, Page, Split, VersionDiff, VersionItem } from './types'
 
 export const versionList = () => request<Page<DatasetVersion>>('GET', '/dataset-versions')
+
+export const versionAll = () => requestAll<DatasetVersion>('/dataset-versions', { query: { page_size: 200 } })
 
 export const versionGet = (id: string) => request<DatasetVersion>('GET', `/dataset-versions/${id}`)
 
@@ -17,5 +19,9 @@ export const versionExportUrl = (id: string) => `/api/v1/dataset-versions/${id}/
 export const versionPreview = (share: number) =>
   request<FreezePreview>('GET', '/dataset-versions/preview', { query: { validation_share: share } })
 
-export const versionDiff = (id: string, against: string | null, change: Change | null) =>
+export const versionDiff = (id: string, against: string, change: Change | null) =>
   request<VersionDiff>('GET', `/dataset-versions/${id}/diff`, { query: { against, change, page_size: 20 } })
+
+/** In which fields one record differs between two versions that both name it. */
+export const versionRecordDiff = (id: string, against: string, record: string) =>
+  request<FieldChange[]>('GET', `/dataset-versions/${id}/diff/${record}`, { query: { against } })
