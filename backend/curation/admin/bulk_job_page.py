@@ -95,7 +95,7 @@ def bulk_job_page(request: "HttpRequest", model_admin: "ModelAdmin[Any]") -> "Ht
         "job": job,
         "number": job.params["number"],
         "progress": {"done": 0, "total": None, **job.progress},
-        "error": said_error(job.error),
+        "error": said_error(job),
         "restartable": is_restartable(job),
         "list_address": reverse("admin:curation_record_changelist"),
     }

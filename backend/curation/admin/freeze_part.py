@@ -12,8 +12,8 @@ from backend.curation.findings.kinds import kind_name
 from backend.curation.findings.selectors import findings_of_approved
 from backend.curation.freeze_preview import freeze_preview
 from backend.curation.models import DatasetVersionItem, Record
-from backend.curation.selectors import record_counts
 from backend.curation.services.versions import DEFAULT_SHARE, MAX_SHARE
+from backend.curation.standing import record_counts
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin

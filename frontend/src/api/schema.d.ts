@@ -1142,10 +1142,21 @@ export interface components {
             reason: string;
             /** @description To add or remove. */
             tags?: string[];
+            /**
+             * Format: date-time
+             * @description When they were read: none is approved or rejected that was changed since.
+             */
+            seen_at?: string | null;
         };
         BulkOutput: {
-            changed: number;
+            /** @description Null where a task does it: its `result` has both. */
+            changed: number | null;
             unchanged: components["schemas"]["BulkRefusal"][];
+            /**
+             * Format: uuid
+             * @description Where they are many: the task that does it, all or none.
+             */
+            task: string | null;
         };
         BulkRefusal: {
             code: string;
@@ -3607,6 +3618,14 @@ export interface operations {
         };
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutput"];
+                };
+            };
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
