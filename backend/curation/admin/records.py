@@ -250,6 +250,11 @@ class RecordAdmin(RecordDesk, FindingPages, RecordActions):
 
     # ------------------------------------------------------------ the form
 
+    def has_change_permission(self, request: "HttpRequest", obj: "Model | None" = None) -> bool:
+        # What is forgotten is only looked at.
+        forgotten = isinstance(obj, Record) and obj.forgotten_at is not None
+        return not forgotten and super().has_change_permission(request, obj)
+
     def get_fieldsets(self, request: "HttpRequest", obj: "Model | None" = None) -> Any:
         return self.fieldsets if self.has_change_permission(request, obj) else self.fieldsets_read
 

@@ -208,3 +208,13 @@ def test_who_may_read_what_contains_it(
     assert pages(curator).get(f"{LIST}{unknown}/forget_one/").status_code in {302, 403, 404}
     answer = pages(curator).post(f"{LIST}{unknown}/forget_one/", SENT)
     assert answer.status_code in {302, 403, 404}
+
+
+def test_a_forgotten_record_is_only_looked_at(pages: Pages, curator: User, record: Record) -> None:
+    address = f"{LIST}{record.pk}/change/"
+    assert 'name="output"' in pages(curator).get(address).content.decode()
+    record_forget(actor=curator, record=record, reason="She asked us to.")
+    page = pages(curator).get(address).content.decode()
+    assert 'name="output"' not in page
+    assert 'name="_save"' not in page
+    assert pages(curator).post(address, {"output": "x"}).status_code == 403
