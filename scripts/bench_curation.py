@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def main() -> None:
         import django
 
         django.setup()
+        import_module("backend.config.asgi")  # what stands in memory of a web process
         measure(folder, rows)
     finally:
         services.stop()

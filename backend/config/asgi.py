@@ -1,5 +1,6 @@
 """The web process: HTTP through Django, sockets through Channels."""
 
+import gc
 import os
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,10 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 
 from backend.api.edge import BodyLimit, SameOriginSocket  # noqa: E402
 from backend.config.routing import websocket_urlpatterns  # noqa: E402
+
+# What is loaded now stays for good; the collector need not look through it again and again.
+gc.collect()
+gc.freeze()
 
 application = ProtocolTypeRouter(
     {

@@ -44,7 +44,7 @@ def curation_state(*, user: "User") -> CurationState:
     require(user, Action.RECORDS_READ)
     by_status = {status.value: dict.fromkeys(Record.Language.values, 0) for status in Record.Status}
     approved = golden_approved = 0
-    for status, language, golden, number in record_counts(user=user):
+    for status, language, golden, _worst, number in record_counts(user=user):
         by_status[status][language] += number
         if status == Record.Status.APPROVED:
             approved += number
@@ -71,14 +71,20 @@ def _frozen_as_they_are(version: DatasetVersion) -> int:
     return int(sum(version.counts.values())) - changed.count()
 
 
-def record_counts(*, user: "User") -> list[tuple[str, str, bool, int]]:
-    """How many records have a status, a language and are golden or not.
+# Status, language, whether golden, worst finding, and how many records.
+Tallied = tuple[str, str, bool, int, int]
+
+
+def record_counts(*, user: "User") -> list[Tallied]:
+    """How many records there are of each kind.
 
     Raises:
         NotAllowed: the person may not read records.
     """
     require(user, Action.RECORDS_READ)
-    tally = RecordTally.objects.order_by().values_list("status", "language", "golden")
+    tally = RecordTally.objects.order_by().values_list(
+        "status", "language", "golden", "worst_finding"
+    )
     return list(tally.annotate(total=Sum("number")))
 
 

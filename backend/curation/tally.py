@@ -11,10 +11,10 @@ SHORT: Final = 200
 # One statement, so that whoever reads sees either the lines or their sums. Two at once are safe:
 # the second sums up only what it deletes itself.
 COMPACT: Final = """
-    WITH gone AS (DELETE FROM curation_recordtally RETURNING status, language, golden, number)
-    INSERT INTO curation_recordtally (status, language, golden, number)
-    SELECT status, language, golden, sum(number) FROM gone
-    GROUP BY status, language, golden HAVING sum(number) <> 0
+    WITH gone AS (DELETE FROM curation_recordtally RETURNING *)
+    INSERT INTO curation_recordtally (status, language, golden, worst_finding, number)
+    SELECT status, language, golden, worst_finding, sum(number) FROM gone
+    GROUP BY status, language, golden, worst_finding HAVING sum(number) <> 0
 """
 
 

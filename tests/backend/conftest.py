@@ -126,3 +126,15 @@ class Api:
 def api() -> Callable[[User | None], Api]:
     """Calls as somebody: ``api(curator).get("/records")``; ``api(None)`` is not signed in."""
     return Api
+
+
+@pytest.fixture
+def pages() -> Callable[[User], Client]:
+    """A browser of somebody who is signed in: ``pages(curator).get("/admin/")``."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in

@@ -27,7 +27,7 @@ from backend.curation.admin.revisions import RevisionInline
 from backend.curation.admin.saved_filters import chips
 from backend.curation.admin.seen import SEEN_AT, SeenActionForm
 from backend.curation.admin.written_by import WrittenByFilter
-from backend.curation.findings.selectors import with_finding_count
+from backend.curation.findings.selectors import SEVERITIES, with_finding_count
 from backend.curation.models import Record
 from backend.curation.selectors import (
     record_get,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest, HttpResponse, QueryDict
     from django.utils.safestring import SafeString
+
+    from backend.curation.standing import Tallied
 
 Status = Record.Status
 
@@ -72,11 +74,13 @@ COUNTED: Final = {
     "status__exact": Status.values,
     "language__exact": Record.Language.values,
     "golden__exact": ["0", "1"],
+    SeverityFilter.parameter_name: ["none", *reversed(SEVERITIES)],  # by their values, from 0
 }
+SEVERITY_NAMES: Final = COUNTED[SeverityFilter.parameter_name]
 CHOOSING_NONE: Final = frozenset({"p", "o"})
 
 
-def number_of(query: "QueryDict", counts: "list[tuple[str, str, bool, int]]") -> int | None:
+def number_of(query: "QueryDict", counts: "list[Tallied]") -> int | None:
     """How many records the list holds; None where only the database can tell."""
     if query.keys() - COUNTED.keys() - CHOOSING_NONE:
         return None
@@ -86,10 +90,12 @@ def number_of(query: "QueryDict", counts: "list[tuple[str, str, bool, int]]") ->
             return None
     return sum(
         number
-        for status, language, golden, number in counts
+        for status, language, golden, worst, number in counts
         if all(
             values in ([], [own])
-            for values, own in zip(wanted, (status, language, str(int(golden))), strict=True)
+            for values, own in zip(
+                wanted, (status, language, str(int(golden)), SEVERITY_NAMES[worst]), strict=True
+            )
         )
     )
 

@@ -5,18 +5,20 @@ COUNT = """
 CREATE FUNCTION curation_tally() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO curation_recordtally (status, language, golden, number)
-        SELECT status, language, golden, count(*) FROM written GROUP BY status, language, golden;
+        INSERT INTO curation_recordtally (status, language, golden, worst_finding, number)
+        SELECT status, language, golden, worst_finding, count(*) FROM written
+        GROUP BY status, language, golden, worst_finding;
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO curation_recordtally (status, language, golden, number)
-        SELECT status, language, golden, sum(number) FROM (
-            SELECT status, language, golden, 1 AS number FROM written
-            UNION ALL SELECT status, language, golden, -1 FROM gone
+        INSERT INTO curation_recordtally (status, language, golden, worst_finding, number)
+        SELECT status, language, golden, worst_finding, sum(number) FROM (
+            SELECT status, language, golden, worst_finding, 1 AS number FROM written
+            UNION ALL SELECT status, language, golden, worst_finding, -1 FROM gone
         ) AS moved
-        GROUP BY status, language, golden HAVING sum(number) <> 0;
+        GROUP BY status, language, golden, worst_finding HAVING sum(number) <> 0;
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO curation_recordtally (status, language, golden, number)
-        SELECT status, language, golden, -count(*) FROM gone GROUP BY status, language, golden;
+        INSERT INTO curation_recordtally (status, language, golden, worst_finding, number)
+        SELECT status, language, golden, worst_finding, -count(*) FROM gone
+        GROUP BY status, language, golden, worst_finding;
     ELSE
         DELETE FROM curation_recordtally;
     END IF;
@@ -32,9 +34,9 @@ CREATE TRIGGER curation_tally_delete AFTER DELETE ON curation_record
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION curation_tally();
 CREATE TRIGGER curation_tally_truncate AFTER TRUNCATE ON curation_record
     FOR EACH STATEMENT EXECUTE FUNCTION curation_tally();
-INSERT INTO curation_recordtally (status, language, golden, number)
-    SELECT status, language, golden, count(*) FROM curation_record
-    GROUP BY status, language, golden;
+INSERT INTO curation_recordtally (status, language, golden, worst_finding, number)
+    SELECT status, language, golden, worst_finding, count(*) FROM curation_record
+    GROUP BY status, language, golden, worst_finding;
 """
 FORGET = """
 DROP TRIGGER curation_tally_insert ON curation_record;
@@ -59,6 +61,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('draft', 'draft'), ('in_review', 'in review'), ('approved', 'approved'), ('rejected', 'rejected'), ('archived', 'archived')], max_length=10)),
                 ('language', models.CharField(choices=[('zh', 'Chinese'), ('en', 'English')], max_length=2)),
                 ('golden', models.BooleanField()),
+                ('worst_finding', models.PositiveSmallIntegerField()),
                 ('number', models.IntegerField()),
             ],
             options={

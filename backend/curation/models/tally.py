@@ -6,7 +6,7 @@ from backend.curation.models.records import Record
 
 
 class RecordTally(models.Model):
-    """How many records more, or fewer, have a status, a language and are golden or not.
+    """How many records more, or fewer, have a status, a language, a worst finding, and are golden.
 
     Each statement that writes records adds its lines, by triggers of the database, and nobody waits
     for anybody; the sum of all lines is the number of records. ``tally.tally_compact`` makes one
@@ -17,6 +17,7 @@ class RecordTally(models.Model):
     status = models.CharField(max_length=10, choices=Record.Status.choices)
     language = models.CharField(max_length=2, choices=Record.Language.choices)
     golden = models.BooleanField()
+    worst_finding = models.PositiveSmallIntegerField()
     number = models.IntegerField()
 
     class Meta:

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -82,6 +82,10 @@ def dataset_version_freeze(
             for candidate in plan.candidates
         ),
     )
+    with connection.cursor() as cursor:
+        # The list of records asks this table from now on, and PostgreSQL looks at it by itself
+        # a minute later.
+        cursor.execute("ANALYZE curation_datasetversionitem")
     audit_write(
         actor=actor,
         action="dataset_version.freeze",

@@ -24,16 +24,6 @@ SENT = {"reason": "She asked us to.", "_form_submitted": "True"}
 
 
 @pytest.fixture
-def pages() -> Pages:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
 def record() -> Record:
     return approved("年假有几天？")
 

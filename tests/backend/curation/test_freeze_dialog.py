@@ -26,16 +26,6 @@ PART = f"{LIST}freeze-part/"
 Pages = Callable[[User], Client]
 
 
-@pytest.fixture
-def pages() -> Pages:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
 def approved(author: User, *questions: str, **fields: Any) -> list[Record]:
     records = [
         record_create(actor=author, content={"instruction": q, "output": f"An answer to {q}"})

@@ -20,16 +20,6 @@ QUESTION = {"instruction": "年假有几天？", "output": "13天。"}
 Pages = Callable[[User], Client]
 
 
-@pytest.fixture
-def pages() -> Pages:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
 def file_of(rows: Any, name: str = "rows.json") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, rows if isinstance(rows, bytes) else json.dumps(rows).encode())
 

@@ -26,16 +26,6 @@ BLNS = Path(__file__).parents[4] / "shared" / "data" / "hostile" / "blns" / "bln
 Pages = Callable[[User], Client]
 
 
-@pytest.fixture
-def pages() -> Pages:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
 def report(reporter: User, question: str, answer: str = "10天。", **fields: Any) -> FeedbackItem:
     sent: dict[str, Any] = {"rating": "down"} | fields
     item, _is_new = feedback_report(

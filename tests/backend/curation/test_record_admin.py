@@ -22,16 +22,6 @@ Pages = Callable[[User], Client]
 
 
 @pytest.fixture
-def pages() -> Pages:
-    def sign_in(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
 def record(curator: User) -> Record:
     return record_create(
         actor=curator, content=QUESTION | {"phrasings": ["有多少年假？"], "tags": ["leave"]}

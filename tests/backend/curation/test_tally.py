@@ -29,18 +29,17 @@ from backend.curation.tally import SHORT, tally_compact
 from backend.curation.tasks import sweep_findings
 from tests.backend.conftest import at_once
 
-Kind = tuple[str, str, bool]
+Kind = tuple[object, ...]
+KIND = ("status", "language", "golden", "worst_finding")
 
 
 def tallied(user: User) -> dict[Kind, int]:
-    counts = {
-        (status, language, golden): n for status, language, golden, n in record_counts(user=user)
-    }
+    counts = {tuple(kind): number for *kind, number in record_counts(user=user)}
     return {kind: number for kind, number in counts.items() if number}
 
 
 def counted() -> dict[Kind, int]:
-    return dict(Counter(Record.objects.values_list("status", "language", "golden")))
+    return dict(Counter(Record.objects.values_list(*KIND)))
 
 
 def record(author: User, question: str, **fields: object) -> Record:
@@ -114,6 +113,9 @@ def test_compacting_while_others_write_loses_nothing(curator: User) -> None:
         "language__exact=en&golden__exact=1",
         "status__exact=draft&language__exact=zh&golden__exact=0",
         "finding=email",
+        "severity=none&status__exact=draft",
+        "severity=warning",
+        "severity=error",
     ],
 )
 def test_the_list_holds_as_many_as_it_says(curator: User, query: str) -> None:
@@ -138,7 +140,7 @@ def test_the_list_holds_as_many_as_it_says(curator: User, query: str) -> None:
     ],
 )
 def test_what_the_tally_cannot_tell_is_counted(query: str) -> None:
-    assert number_of(QueryDict(query), [("draft", "zh", False, 3)]) is None
+    assert number_of(QueryDict(query), [("draft", "zh", False, 0, 3)]) is None
 
 
 @pytest.mark.django_db
