@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 from rest_framework import status
@@ -133,6 +134,10 @@ def _told(request: HttpRequest, status: int, code: str, sentence: str) -> HttpRe
     """A page for a browser, and the API's shape for everything else."""
     # Whoever takes anything, as programs do, gets the first.
     kinds = ["application/json", "text/html"]
+    answer: HttpResponse
     if request.get_preferred_type(kinds) == "text/html":
-        return render(request, "problem.html", {"heading": sentence}, status=status)
-    return JsonResponse(envelope(code, sentence), status=status)
+        answer = render(request, "problem.html", {"heading": sentence}, status=status)
+    else:
+        answer = JsonResponse(envelope(code, sentence), status=status)
+    patch_vary_headers(answer, ["Accept"])
+    return answer

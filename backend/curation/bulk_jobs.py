@@ -14,14 +14,17 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.common import jobs
 from backend.common.models import Job
+from backend.curation.locks import transaction_lock
 from backend.curation.services.bulk import (
     DECISIONS,
+    KIND,
     BulkAction,
     bulk_check,
     chosen_ids,
     records_bulk,
 )
 from backend.curation.services.bulk_result import BulkResult, result_json, result_of, result_shown
+from backend.curation.services.versions import FREEZE_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from backend.common.jobs import Progress
     from backend.curation.models import Record
 
-KIND: Final = "records.bulk"
 # What is taken within a request; more are a worker's.
 AT_ONCE: Final = 2000
 
@@ -83,6 +85,8 @@ def records_bulk_ask(
 def run(job: Job, progress: "Progress") -> Json:
     """What ``jobs.Kind.run`` says."""
     params, seen_at = job.params, job.params["seen_at"]
+    # A version frozen meanwhile would hold what is long marked as changed, and be counted wrongly.
+    transaction_lock(FREEZE_LOCK)
     result = records_bulk(
         actor=User.objects.get(pk=job.owner_id),
         records=[uuid.UUID(pk) for pk in params["ids"]],

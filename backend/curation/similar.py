@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 8
 MAX_TEXT: Final = 4000  # characters of a question that are looked at
 SOUGHT: Final = 8  # the rarest words, by which candidates are found
+COUNTED_WORDS: Final = 200  # of a long question, the first
 WEIGHED: Final = 24  # the rarest words, by which candidates are ranked
 # Records that share less of the question's words (by weight) are not similar.
 SHARE: Final = 0.25
@@ -160,7 +161,7 @@ def _near(asked: "Sequence[str]", except_id: "uuid.UUID | None") -> "list[tuple[
 
 
 def _by_words(user: "User", text: str, without: "list[uuid.UUID]", limit: int) -> "list[uuid.UUID]":
-    weights = _weights(user, list(dict.fromkeys(indexed(text[:MAX_TEXT]))))
+    weights = _weights(user, list(dict.fromkeys(indexed(text[:MAX_TEXT])))[:COUNTED_WORDS])
     # Single characters of Chinese say little, and a word that is everywhere says nothing.
     telling = [word for word in weights if weights[word] > 1 and len(word) > 1] or list(weights)
     telling.sort(key=lambda word: -weights[word])

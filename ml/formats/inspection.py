@@ -13,7 +13,7 @@ from ml.formats.objects import keys_of, mapping_of
 from ml.formats.options import AS_RECOGNISED, Inspection, ReadingOptions
 from ml.formats.reading import ENDINGS, PLACEHOLDER, ParsedRow, kind_of, raw_rows, read_rows
 from ml.formats.sheets import sheet_cells, sheet_names
-from ml.formats.tables import MAX_COLUMNS, filled_rows, header_row, mapped_columns
+from ml.formats.tables import MAX_COLUMNS, filled_rows, header_row, is_nameable, mapped_columns
 from ml.formats.texts import decoded, recognise_encoding
 
 SCANNED_ROWS: Final = 10_000  # for placeholders
@@ -76,8 +76,10 @@ def _with_header(
     if found is None:
         return shown
     number, row = found
+    named = mapped_columns(row, options.columns)
     mapping = {
-        row[place].strip(): field for place, field in mapped_columns(row, options.columns).items()
+        row[place].strip(): field for place, field in named.items() if is_nameable(row[place])
     }
-    names = tuple(cell.strip() for cell in row if cell.strip())[:MAX_COLUMNS]
+    filled = (cell.strip() for cell in row if cell.strip() and is_nameable(cell))
+    names = tuple(filled)[:MAX_COLUMNS]
     return replace(shown, columns=names, mapping=mapping, header=number)

@@ -184,13 +184,15 @@ def raw_rows(
     if kind != "jsonl" and PurePath(filename).suffix.lower() not in ENDINGS["jsonl"]:
         with open_file() as file:
             text = JsonText(decoded(file, encoding))
-            if not (yield from _json_rows(text)):
+            if not (yield from _json_rows(text, options.columns)):
                 return
     with open_file() as file:
         yield from _line_rows(decoded(file, encoding))
 
 
-def _json_rows(text: JsonText) -> Generator[tuple[int, object], None, bool]:
+def _json_rows(
+    text: JsonText, chosen: Mapping[str, str]
+) -> Generator[tuple[int, object], None, bool]:
     """The entries of a list, or a single object; True where the file is one of JSON lines."""
     first = text.peek()
     if not first:
@@ -206,7 +208,7 @@ def _json_rows(text: JsonText) -> Generator[tuple[int, object], None, bool]:
         return True
     if follows:
         raise text.mistake("Extra data")
-    if not is_row(value):
+    if not is_row(value, chosen):
         raise FormatError("not_a_list")
     yield 1, value
     return False

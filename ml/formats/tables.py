@@ -86,6 +86,8 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 FIELDS: Final = tuple(HEADERS)
 MAX_COLUMNS: Final = 256
+MAX_NAME: Final = 200
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 NEEDED: Final = frozenset({"instruction", "output"})
 TITLE_ROWS: Final = 10  # that may stand above the one that names the columns
 YES: Final = frozenset({"true", "yes", "y", "1", "是", "√"})
@@ -117,6 +119,11 @@ def columns_of(header: Sequence[str]) -> dict[int, str]:
     return found
 
 
+def is_nameable(name: str) -> bool:
+    """Whether a person can choose a column or key of that name, and the choice can be stored."""
+    return len(name) <= MAX_NAME and "\0" not in name and not _SURROGATE.search(name)
+
+
 def mapped_columns(header: Sequence[str], chosen: Mapping[str, str]) -> dict[int, str]:
     """Position -> field, as the names mean and a person says otherwise (``ReadingOptions``)."""
     if not set(chosen.values()) <= {*FIELDS, ""}:
@@ -140,17 +147,22 @@ def header_row(
 ) -> tuple[int, Sequence[str]] | None:
     """The row that names the columns: the chosen one, else the first that names what is needed.
 
-    Where none does, the first; of an empty table there is none. ``rows`` stands behind it then, or
-    behind those that were looked at.
+    Above that one only a title may stand, of fewer cells: rows of as many would be lost. Where
+    there is none like that, the first; of an empty table none at all. ``rows`` stands behind it
+    then, or behind those that were looked at.
     """
     if options.header:
         return next((found for found in rows if found[0] >= options.header), None)
-    looked_at = []
+    first = None
+    widest = 0
     for found in islice(rows, TITLE_ROWS + 1):
-        looked_at.append(found)
-        if set(mapped_columns(found[1], options.columns).values()) >= NEEDED:
+        first = first or found
+        filled = sum(1 for cell in found[1] if cell.strip())
+        known = set(mapped_columns(found[1], options.columns).values())
+        if known >= NEEDED and widest < filled:
             return found
-    return looked_at[0] if looked_at else None
+        widest = max(widest, filled)
+    return first
 
 
 def filled_rows(cells: Iterable[Sequence[str]]) -> Iterator[tuple[int, Sequence[str]]]:

@@ -93,3 +93,53 @@ def test_a_title_may_stand_above_the_header(tmp_path: Path, encoding: str) -> No
 def test_without_a_header_the_first_row_is_named() -> None:
     with pytest.raises(FormatError, match="The first row says: Titel"):
         parse(b"Titel\nfrage;antwort\nWer?;Ich.\n", filename="a.csv")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"context": "x" * 30_000},
+        {"lang": "zh-CN"},
+        {"category": "x" * 100},
+        {"expires": "never"},
+        {"金标": "待定"},
+        {"prompt": "You are a helper."},
+        {f"key {number}": number for number in range(400)},
+        {"nul\0": 1, "broken\ud800": 2, "long" * 100: 3},
+    ],
+)
+def test_what_else_an_object_of_ours_holds_means_nothing(extra: dict[str, object]) -> None:
+    ours = RecordFields(instruction="How long?", output="Ten days.")
+    for row in ({"instruction": "How long?"}, {"input": "How long?"}):
+        text = json.dumps([extra | row | {"output": "Ten days."}])
+        assert rows(text) == [ours]
+
+
+def test_keys_that_cannot_be_stored_are_not_offered(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    row = {"问题": "Wer?", "答案": "Ich.", "nul\0": 1, "broken\ud800": 2, "long" * 100: 3}
+    path.write_text(json.dumps([row]))
+    assert inspect(path, filename="a.json").columns == ("问题", "答案")
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"question,answer,a\0b\nWer?,Ich.,x\n")
+    assert inspect(path, filename="a.csv").columns == ("question", "answer")
+
+
+def test_a_single_object_can_be_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"frage": "Wer?", "antwort": "Ich."}))
+    with pytest.raises(FormatError) as caught:
+        list(read_rows(path, filename="a.json"))
+    assert caught.value.code == "not_a_list"
+    options = ReadingOptions(columns={"frage": "instruction", "antwort": "output"})
+    (parsed,) = read_rows(path, filename="a.json", options=options)
+    assert parsed.fields == RecordFields(instruction="Wer?", output="Ich.")
+
+
+@pytest.mark.parametrize(
+    "text", ["Frage;Antwort\nWer?;Ich.\nQuestion;Answer\nX;Y\n", "frage,antwort\nhi,ja\nq,a\n"]
+)
+def test_no_row_of_data_is_taken_for_a_header(text: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse(text.encode(), filename="a.csv")
+    assert caught.value.code == "no_header"

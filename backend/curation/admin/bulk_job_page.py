@@ -18,8 +18,8 @@ from backend.common.job_runs import said_error
 from backend.common.jobs import is_restartable
 from backend.curation.admin.own_jobs import own_job
 from backend.curation.admin.said import done_sentence, refused_sentences
-from backend.curation.bulk_jobs import KIND
 from backend.curation.services import BulkAction
+from backend.curation.services.bulk import KIND
 from backend.curation.services.bulk_result import result_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet, TextChoices
+from django.db.models import F, Min, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,6 +15,7 @@ from backend.accounts.roles import Action, require
 from backend.common.audit import audit_write_all
 from backend.common.copying import copy_insert
 from backend.common.errors import Invalid, NotAllowed
+from backend.common.models import Job
 from backend.common.words import search_vector
 from backend.curation.authorship import worded_by
 from backend.curation.content import content_check, content_of, searched
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Status = Record.Status
 CHUNK: Final = 1000
+KIND: Final = "records.bulk"  # of the jobs that take a step
 # All that an edit of tags or golden changes; the words and their keys stay.
 SORT: Final = """
     UPDATE curation_record AS record
@@ -117,6 +119,8 @@ def records_bulk(
         Invalid: the reason is too long, or the tags are none or cannot be stored.
     """
     note, named = bulk_check(actor=actor, action=action, reason=reason, tags=tags)
+    if seen_at is not None:
+        seen_at = _certainly_seen(seen_at)
     result = BulkResult()
     ids = chosen_ids(records)
     for start in range(0, len(ids), CHUNK):
@@ -181,6 +185,16 @@ def _move(
             ),
         )
     return len(rows)
+
+
+def _certainly_seen(seen_at: "datetime.datetime") -> "datetime.datetime":
+    """That moment, or the beginning of a worker's step that was under way then.
+
+    What such a step writes bears moments before it can be seen.
+    """
+    under_way = Job.objects.filter(kind=KIND, started_at__lt=seen_at).exclude(ended_at__lt=seen_at)
+    began_at: datetime.datetime | None = under_way.aggregate(first=Min("started_at"))["first"]
+    return began_at or seen_at
 
 
 def _changed_since(rows: "list[Record]", seen_at: "datetime.datetime") -> "frozenset[uuid.UUID]":
@@ -262,7 +276,7 @@ def _sorted(content: "RecordFields", action: BulkAction, tags: tuple[str, ...]) 
 
 def _locked(ids: "list[uuid.UUID]") -> "QuerySet[Record]":
     """The rows as they stand until the transaction ends, in one order: no two wait in a ring."""
-    return Record.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return Record.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
 
 
 def _tags_check(tags: "Sequence[str]") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from backend.common.models import Job
 from backend.curation import bulk_jobs
 from backend.curation.models import Record
 from backend.curation.services import BulkAction, record_create, record_update, records_bulk
+from backend.curation.services.bulk import KIND
 from tests.backend.conftest import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -210,3 +211,23 @@ def test_an_edit_that_had_to_wait_is_noticed_by_its_revision(curator: User, revi
         actor=reviewer, records=Record.objects.all(), action=BulkAction.APPROVE, seen_at=began
     )
     assert (result.done, [refusal.code for refusal in result.refused]) == (1, ["changed_since"])
+
+
+def test_what_a_workers_step_is_writing_is_not_seen(curator: User, reviewer: User) -> None:
+    records = made(curator)
+    ids = [record.pk for record in records]
+    job = Job.objects.create(
+        kind=KIND, owner=curator, state=Job.State.RUNNING, started_at=timezone.now()
+    )
+    # As such a step leaves it behind: marked with a moment long before it can be seen.
+    records_bulk(actor=curator, records=ids[:1], action=BulkAction.GOLDEN)
+
+    def approved() -> int:
+        now, step = timezone.now(), BulkAction.APPROVE
+        return records_bulk(actor=reviewer, records=ids, action=step, seen_at=now).done
+
+    assert approved() == 1
+    assert statuses(records) == ["in_review", "approved"]
+    Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED, ended_at=timezone.now())
+    assert approved() == 1
+    assert statuses(records) == ["approved", "approved"]

@@ -85,6 +85,18 @@ def test_many_lines_become_few(curator: User) -> None:
     assert tallied(curator) == counted()
 
 
+@pytest.mark.django_db
+def test_what_a_restored_copy_doubled_is_mended(curator: User) -> None:
+    record(curator, "年假有几天？")
+    RecordTally.objects.bulk_create(
+        RecordTally(status="draft", language="zh", golden=False, worst_finding=0, number=1)
+        for _line in range(SHORT + 1)
+    )
+    assert tallied(curator) != counted()
+    tally_compact()
+    assert tallied(curator) == counted()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_compacting_while_others_write_loses_nothing(curator: User) -> None:
     some = record(curator, "年假有几天？")
