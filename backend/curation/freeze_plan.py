@@ -12,7 +12,6 @@ from backend.curation.frozen import IN_ORDER, Placed, canonical_order
 from backend.curation.models import DatasetVersionItem
 from backend.curation.split import assign
 from ml.formats import question_key
-from ml.near_pairs import near_pairs
 
 if TYPE_CHECKING:
     import datetime
@@ -180,6 +179,9 @@ def _links(
     wordings: "Mapping[uuid.UUID, list[str]]",
     golden: "set[uuid.UUID]",
 ) -> "list[tuple[uuid.UUID, uuid.UUID]]":
+    # Here, for every process loads this module, and numpy is of use only to those that freeze.
+    from ml.near_pairs import near_pairs
+
     # Golden ones first: of a crowd each is compared with the first, and none may be missed there.
     in_order = sorted(near, key=lambda record: record not in golden)
     pairs = near_pairs(((record, near[record]) for record in in_order), wordings.__getitem__)
