@@ -1,9 +1,15 @@
 """Admin pages whose permissions are our roles, and which say what went wrong instead of failing."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from django.contrib import messages
+from django.contrib.admin import display
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpResponseRedirect
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 
 from backend.accounts.roles import Action, may
 from backend.common.errors import DomainError
@@ -13,7 +19,9 @@ if TYPE_CHECKING:
 
     from django.contrib import admin
     from django.db.models import Model
+    from django.forms import CheckboxInput
     from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,11 +31,22 @@ if TYPE_CHECKING:
         def get_actions_submit_line(self, request: HttpRequest, object_id: object) -> list[Any]: ...
 
     def action(**options: Any) -> Callable[[F], F]: ...
+
+    checkbox: CheckboxInput
 else:
-    from unfold.admin import ModelAdmin
+    from unfold.admin import ModelAdmin, checkbox
     from unfold.decorators import action
 
 __all__ = ["RoleAdmin", "action"]
+
+# Stands in a rendered checkbox where the key of a row belongs.
+ROW_KEY: Final = "row-key"
+
+
+@cache
+def _row_checkbox(language: str | None) -> str:  # noqa: ARG001  # its label is translated
+    """Unfold renders two templates for the checkbox of each row: a tenth of a list's time."""
+    return checkbox.render(ACTION_CHECKBOX_NAME, ROW_KEY)
 
 
 class RoleAdmin(ModelAdmin):
@@ -40,6 +59,12 @@ class RoleAdmin(ModelAdmin):
     write_action: ClassVar[Action]
     deletable: ClassVar[bool] = False
     list_per_page = 25
+    list_sections = ()  # asked for in every row, and slow to be missed
+
+    # display() has set it.
+    @display(description=ModelAdmin.action_checkbox.short_description)  # type: ignore[attr-defined]
+    def action_checkbox(self, obj: "Model") -> "SafeString":
+        return mark_safe(_row_checkbox(get_language()).replace(ROW_KEY, escape(str(obj.pk))))  # noqa: S308
 
     def has_module_permission(self, request: "HttpRequest") -> bool:
         return may(request.user, self.view_action)
