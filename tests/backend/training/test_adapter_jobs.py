@@ -14,6 +14,7 @@ from backend.accounts.models import User
 from backend.common.errors import Conflict, NotAllowed
 from backend.common.models import AuditEntry
 from backend.training import queueing, supervision
+from backend.training.events import run_fields
 from backend.training.jobs import adapter_job_start, adapter_job_stop
 from backend.training.models import Adapter, AdapterJob, TrainingRun
 from backend.training.selectors import training_run_list
@@ -98,7 +99,7 @@ def test_a_waiting_run_counts_the_jobs_before_it(
     make_run(created_at=timezone.now() - timedelta(minutes=5))
     make_run()
     shown = training_run_list(user=trainer).filter(state=State.QUEUED).order_by("number")
-    assert list(shown.values_list("queue_position", flat=True)) == [1, 3]
+    assert [run_fields(row)["position"] for row in shown] == [1, 3]
 
 
 def test_each_device_works_on_one_and_sees_no_other(
