@@ -108,7 +108,7 @@ def training_run_stop(*, user: "User", run: TrainingRun) -> TrainingRun:
             break
         if TrainingRun.objects.transition(run.pk, run.state, to, **changes):
             audit_write(actor=user, action="training_run.stop", entity=run, number=run.number)
-            publish_state(run.pk)
+            publish_state(run)
             publish_queue()
             break
         run.refresh_from_db()
@@ -141,7 +141,7 @@ def training_run_resume(*, user: "User", run: TrainingRun) -> TrainingRun:
             state=run.state,
         )
     audit_write(actor=user, action="training_run.resume", entity=run, number=run.number)
-    publish_state(run.pk)
+    publish_state(run)
     publish_queue()
     transaction.on_commit(tasks.queue_advance_ask)
     run.refresh_from_db()

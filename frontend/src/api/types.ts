@@ -26,6 +26,7 @@ export type Action =
   | 'versions.freeze'
   | 'runs.read'
   | 'runs.write'
+  | 'adapters.export'
   | 'adapters.promote'
   | 'assistants.manage'
   | 'people.manage'
