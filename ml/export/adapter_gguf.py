@@ -52,7 +52,7 @@ def write_adapter_gguf(adapter: AdapterFiles, path: Path, *, base: Path) -> None
     alpha = _alpha(adapter.config)
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
     for module, (a, b) in pairs.items():
-        target = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
+        target = names.get_name(module)
         if target is None:
             raise _unwritable(adapter, f"llama.cpp has no name for its layer {module}")
         # llama.cpp scales by alpha / rank, with one alpha for the whole file.
@@ -123,7 +123,7 @@ def _scale(config: Json, module: str, *, rank: int) -> float:
 
 def _of_pattern(patterns: Mapping[str, Any], module: str, default: Any) -> Any:
     """The value that a pattern of peft gives a layer of its own."""
-    from peft.utils import get_pattern_key
+    from peft.utils.other import get_pattern_key
 
     return patterns.get(get_pattern_key(patterns.keys(), module), default)
 
