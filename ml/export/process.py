@@ -10,6 +10,7 @@ import torch
 
 from ml.errors import ConfigError, MlError
 from ml.export.exporting import export
+from ml.export.parts import ADVICE
 from ml.export.progress import Stopped
 from ml.export.request import Request, read_request
 from ml.run_files import RunFiles, StopRequest, write_whole
@@ -18,14 +19,6 @@ from ml.whole_folder import left_overs
 logger = logging.getLogger(__name__)
 
 RESULT: Final = "result.json"
-ADVICE: Final = {
-    "out_of_memory": (
-        "Merging holds the base model in float32, four bytes a parameter. Export the GGUF of the "
-        "adapter alone, or merge on a machine with more memory."
-    ),
-    "gguf_impossible": "Export without the GGUF.",
-    "base_quantised": "Train on the base model that is not quantised, or export the GGUF alone.",
-}
 
 
 def main(config_path: Path) -> int:

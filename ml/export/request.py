@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from ml.base_models import ModelHub
 from ml.errors import ConfigError
-from ml.export.parts import Part, parts_of
+from ml.export.parts import FOLDER, Part, parts_of
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir", "adapter_dir")
 # The last three belong to other work on an adapter, whose job.json has the same form.
@@ -21,7 +21,6 @@ OPTIONAL: Final = (
     "validation_file",
     "golden_file",
 )
-FOLDER: Final = "export"
 
 
 @dataclass(frozen=True, kw_only=True)
