@@ -16,7 +16,7 @@ QUOTES: Final = '"""'
 NO_TEMPLATE: Final = """\
 # The chat template of this model is of no kind that is written here in Ollama's language. Ollama
 # looks for one in the weights: see what it found with `ollama show --template NAME`.
-# 本模型的对话模板不属于此处能用 Ollama 语法写出的类型;Ollama 会自行从权重中查找,
+# 本模型的对话模板不属于此处能用 Ollama 语法写出的类型；Ollama 会自行从权重中查找，
 # 可用 `ollama show --template 名称` 查看。"""
 
 

@@ -152,13 +152,13 @@ merged weights bit by bit.
         "merged": """\
 ## 合并后的模型
 
-`merged/` 是完整的模型,权重为 {precision},分词器、对话模板和生成配置与基座完全一致。用 vLLM 启动:
+`merged/` 是完整的模型，权重为 {precision}，分词器、对话模板和生成配置与基座完全一致。用 vLLM 启动：
 
 ```sh
 vllm serve ./merged --served-model-name {name}
 ```""",
         "transformers": """\
-用 transformers 加载:
+用 transformers 加载：
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -173,14 +173,14 @@ answer = model.generate(**prompt, max_new_tokens=256)
 print(tokenizer.decode(answer[0, prompt["input_ids"].shape[1]:], skip_special_tokens=True))
 ```""",
         "ollama": """\
-用 Ollama 启动:
+用 Ollama 启动：
 
 ```sh
 ollama create {name} -f Modelfile
 ollama run {name}
 ```""",
         "ollama_adapter": """\
-用 Ollama 在基座的 GGUF 上加载适配器(先把基座放在旁边,命名为 `base.gguf`):
+用 Ollama 在基座的 GGUF 上加载适配器（先把基座放在旁边，命名为 `base.gguf`）：
 
 ```sh
 ollama create {name} -f Modelfile.adapter
@@ -189,25 +189,25 @@ ollama run {name}
         "gguf": """\
 ## 供 llama.cpp 使用的适配器
 
-`adapter.gguf` 只含适配器本身,精度为 float32。它要加载在同一个基座模型(`{base}`)的 GGUF 上,
-量化与否均可:
+`adapter.gguf` 只含适配器本身，精度为 float32。它要加载在同一个基座模型（`{base}`）的 GGUF 上，
+量化与否均可：
 
 ```sh
 llama-server -m base.gguf --lora adapter.gguf --jinja
 ```
 
-换一个基座会答非所问:llama.cpp 只核对形状,不核对权重。""",
+换一个基座会答非所问：llama.cpp 只核对形状，不核对权重。""",
         "parity": """\
 ## 一致性证明
 
-我们用 {questions} 个问题分别询问“基座加适配器”和合并后的模型,每一步都取概率最高的词元。
-以 float32 计算,{questions} 个回答中有 {equal_float32} 个逐词元相同;使用 `merged/` 中舍入为
-{weights} 的权重、以 {computed_in} 计算,有 {equal_rounded} 个相同。后者的差异来自舍入:
+我们用 {questions} 个问题分别询问“基座加适配器”和合并后的模型，每一步都取概率最高的词元。
+以 float32 计算，{questions} 个回答中有 {equal_float32} 个逐词元相同；使用 `merged/` 中舍入为
+{weights} 的权重、以 {computed_in} 计算，有 {equal_rounded} 个相同。后者的差异来自舍入：
 写出的文件已与合并后的权重逐位核对。
 """,
         "adapter": "适配器",
-        "same": "合并后:两种精度下都相同",
+        "same": "合并后：两种精度下都相同",
         "rounded": "合并并舍入后",
-        "difference": "第一个不同的词元(第 {place} 个)",
+        "difference": "第一个不同的词元（第 {place} 个）",
     },
 }

@@ -1,4 +1,5 @@
 /** 界面中文。键与 `en.ts` 一致，由测试比对。 */
+import exports from './exports.zh'
 import type en from './en'
 
 const zh: typeof en = {
@@ -375,6 +376,7 @@ const zh: typeof en = {
     rollbackConfirm: '回滚',
     rolledBack: '{assistant} 现在用 {adapter} 回答。',
   },
+  exports,
 }
 
 export default zh
