@@ -14,6 +14,7 @@ class ExportInput(serializers.Serializer[Any]):
     what = serializers.ListField(
         child=serializers.CharField(max_length=20),
         max_length=10,
+        default=["merged"],
         help_text=f"Some of {', '.join(PARTS)}.",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ml.adapter_files import CARD, AdapterFiles, check_base, read_adapter, read_object
-from ml.base_models import folder_of, served_name
+from ml.base_models import HUB_ID, folder_of, served_name
 from ml.export import readme
 from ml.export.ollama import modelfile
 from ml.export.progress import OnPhase, Progress, ShouldStop
@@ -127,7 +127,7 @@ def _descriptions(request: Request, adapter: AdapterFiles, proof: "Proof | None"
     parity = proof.json() if proof else None
     told = readme.Told(
         name=request.name or adapter.folder.name,
-        base=request.base_model or adapter.base_model,
+        base=_named(request.base_model or adapter.base_model),
         what=request.what,
         card=adapter.card,
         parity=parity,
@@ -136,6 +136,11 @@ def _descriptions(request: Request, adapter: AdapterFiles, proof: "Proof | None"
     if parity:
         texts["parity.json"] = json.dumps(parity, ensure_ascii=False, indent=2) + "\n"
     return texts
+
+
+def _named(model: str) -> str:
+    """The base as it is called elsewhere: a hub id as it stands, a place on our disk without it."""
+    return model if HUB_ID.fullmatch(model) else served_name(model)
 
 
 def _files(folder: Path) -> list[Json]:

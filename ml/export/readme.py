@@ -47,7 +47,9 @@ def _provenance(told: Told, words: Mapping[str, str]) -> str:
         (words["fingerprint"], card.get("base_fingerprint")),
         (words["made"], card.get("created_at")),
     ]
-    known = "\n".join(f"- {label}: {value}" for label, value in rows if value)
+    known = "\n".join(
+        words["fact"].format(label=label, value=value) for label, value in rows if value
+    )
     return f"{words['intro'].format(base=told.base)}\n\n{known}".strip()
 
 
@@ -55,16 +57,15 @@ def _parity(parity: Mapping[str, Any], words: Mapping[str, str]) -> str:
     lines = [words["parity"].format(**parity)]
     for exact, rounded in zip(parity["float32"], parity["rounded"], strict=True):
         lines.append(f"**{exact['question']}**\n")
-        lines.append(f"- {words['adapter']}: {exact['adapter']}")
+        lines.append(words["fact"].format(label=words["adapter"], value=exact["adapter"]))
         if rounded["equal"]:
             lines.append(f"- {words['same']}")
         else:
-            lines.append(f"- {words['rounded']}: {rounded['merged']}")
+            lines.append(words["fact"].format(label=words["rounded"], value=rounded["merged"]))
             place = rounded["first_difference"] + 1
-            lines.append(
-                f"- {words['difference'].format(place=place)}: "
-                f"`{rounded['adapter_token']}` / `{rounded['merged_token']}`"
-            )
+            tokens = f"`{rounded['adapter_token']}` / `{rounded['merged_token']}`"
+            label = words["difference"].format(place=place)
+            lines.append(words["fact"].format(label=label, value=tokens))
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -73,6 +74,7 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
         "title": "# {name}\n\n[中文](README.zh.md)",
         "intro": "The base model `{base}`, tuned with LoRA. `card.json` says how it was trained.",
+        "fact": "- {label}: {value}",
         "run": "Training run",
         "version": "Dataset version",
         "data": "sha256 of the training data",
@@ -144,6 +146,7 @@ merged weights bit by bit.
     "zh": {
         "title": "# {name}\n\n[English](README.md)",
         "intro": "基座模型 `{base}` 经 LoRA 微调而成。训练过程见 `card.json`。",
+        "fact": "- {label}：{value}",
         "run": "训练任务",
         "version": "数据集版本",
         "data": "训练数据的 sha256",

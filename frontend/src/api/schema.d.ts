@@ -1394,7 +1394,12 @@ export interface components {
             valid_until: string;
         };
         ExportInputRequest: {
-            /** @description Some of merged, gguf, ollama. */
+            /**
+             * @description Some of merged, gguf, ollama.
+             * @default [
+             *       "merged"
+             *     ]
+             */
             what: string[];
         };
         ExportOutput: {
@@ -2556,7 +2561,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ExportInputRequest"];
                 "multipart/form-data": components["schemas"]["ExportInputRequest"];

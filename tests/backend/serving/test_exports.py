@@ -103,7 +103,8 @@ def test_who_may_export_asks_for_it_and_the_process_is_told_what(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"what": []}, {"what": ["ollama"]}, {"what": ["exe"]}, {"what": "gguf"}, []]
+    "body",
+    [{"what": None}, {"what": []}, {"what": ["ollama"]}, {"what": ["exe"]}, {"what": "gguf"}, []],
 )
 def test_what_cannot_be_exported_is_refused(
     body: Any, api: As, adapter: Adapter, trainer: User
@@ -112,6 +113,13 @@ def test_what_cannot_be_exported_is_refused(
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
     assert not AdapterJob.objects.exists()
+
+
+def test_the_merged_model_is_what_is_meant_without_a_word(
+    api: As, adapter: Adapter, trainer: User
+) -> None:
+    answer = api(trainer).post(f"/adapters/{adapter.pk}/export")
+    assert (answer.status_code, answer.json()["what"]) == (202, ["merged"])
 
 
 def test_others_neither_export_nor_see_or_take_exports(
