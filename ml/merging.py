@@ -81,7 +81,7 @@ def write_model(merged: Any, folder: Path, *, base: Path, dtype: "torch.dtype") 
     merged.to(dtype)
     if (base / "generation_config.json").is_file():
         # The base's own takes its place below; some of them would not pass transformers' check.
-        merged.generation_config = GenerationConfig()
+        merged.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # no types
     merged.save_pretrained(folder)
     for file in base.iterdir():
         is_copied = file.name not in {FINGERPRINT_FILE, *WRITTEN}

@@ -94,9 +94,9 @@ def report(speeds: dict[str, float], losses: dict[str, float], *, rounds: int, s
         print(f"| {kind} | {speeds[kind]:.2f} | {ratio} | {losses[kind]:.4f} |")
     print()
     for kind, wanted in TARGETS[computes_bf16()].items():
-        ratio = speeds[OURS] / speeds[kind]
-        verdict = "reached" if ratio >= wanted else "missed"
-        print(f"{kind}: {ratio:.2f} ×, wanted {wanted} ×: {verdict}")
+        faster = speeds[OURS] / speeds[kind]
+        verdict = "reached" if faster >= wanted else "missed"
+        print(f"{kind}: {faster:.2f} ×, wanted {wanted} ×: {verdict}")
     apart = max(abs(losses[kind] / losses[OURS] - 1) for kind in KINDS)
     agree = apart <= LOSSES_AGREE
     print(f"losses differ by at most {apart:.1%}: {'agreed' if agree else 'too far apart'}")

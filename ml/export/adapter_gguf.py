@@ -125,7 +125,7 @@ def _of_pattern(patterns: Mapping[str, Any], module: str, default: Any) -> Any:
     """The value that a pattern of peft gives a layer of its own."""
     from peft.utils.other import get_pattern_key
 
-    return patterns.get(get_pattern_key(patterns.keys(), module), default)
+    return patterns.get(get_pattern_key(list(patterns), module), default)
 
 
 def _pairs(path: Path) -> dict[str, tuple[Matrix, Matrix]]:

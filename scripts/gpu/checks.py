@@ -94,14 +94,20 @@ def resume(place: Place) -> str:
     settings = SETTINGS | {"max_steps": LONG_STEPS, "precision": "fp32"}
     whole = train(place.folder / "whole", base=place.base, data=place.data, settings=settings)
     folder = fresh(place.folder / "resumed")
-    given = {"base": place.base, "data": place.data, "settings": settings}
-    process = start(write_run(folder, **given))
+
+    def begin(*, resume: bool) -> "subprocess.Popen[bytes]":
+        config = write_run(
+            folder, base=place.base, data=place.data, settings=settings, resume=resume
+        )
+        return start(config)
+
+    process = begin(resume=False)
     wait_for_step(folder, STOP_AT, process)
     (folder / "stop").touch()
     finish(process, folder)
     stopped_at = len(read(folder, "stopped").losses)
     (folder / "stop").unlink()
-    finish(start(write_run(folder, **given, resume=True)), folder)
+    finish(begin(resume=True), folder)
     resumed = read(folder, "finished")
     apart = max(abs(a - b) for a, b in zip(whole.losses, resumed.losses, strict=True))
     if apart > 1e-3:

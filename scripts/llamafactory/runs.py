@@ -95,7 +95,8 @@ def _theirs(*, base: Path, data: Path, output: Path, steps: int, bf16: bool) -> 
     }
     if bf16:
         config |= {"bf16": True, "use_cpu": True}
-    path = output / "config.json"
+    # JSON is YAML; by the name of a JSON file 0.9.5 fails.
+    path = output / "config.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
     _run([str(COMMAND), "train", str(path)], output)
     result = _read(output / "adapter" / "train_results.json")

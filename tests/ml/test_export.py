@@ -128,7 +128,7 @@ def test_the_merged_folder_loads_alone_and_older_readers_understand_it(
     plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     assert model.dtype == torch.bfloat16
     assert model.config.rope_parameters == plain.config.rope_parameters
-    loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    loaded: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     messages = [{"role": "user", "content": "你是谁?"}]
     ids = loaded.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
     assert ids == Tokens(base).prompt_ids(messages)

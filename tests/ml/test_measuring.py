@@ -8,8 +8,9 @@ import torch
 
 from ml.tokens import Tokens
 from scripts import gpu_check
-from scripts.bench_llamafactory import BF16, DEFAULT, OURS, report
+from scripts.bench_llamafactory import report
 from scripts.gpu.models import examples_of_length
+from scripts.llamafactory.runs import BF16, DEFAULT, OURS
 from scripts.llamafactory.sample import write_sample
 
 
