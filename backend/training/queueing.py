@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # A watcher shows a sign of life every few seconds; without one this long, another is asked for.
-STALE_AFTER_S: Final = 20
+STALE_AFTER_S: Final = 15
 # Asked for this long in vain: the machine is gone.
 LOST_AFTER_S: Final = 120
 

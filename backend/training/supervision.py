@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
 from django.db.models import Q
 
 from backend.training import process
@@ -19,7 +20,7 @@ from backend.training.watching import Watcher, WatchLost
 if TYPE_CHECKING:
     import uuid
 
-SLICE_S: Final = 3.0
+SLICE_S: Final = 3.0  # shared by the devices of a machine, whose one trainer watches them in turn
 TICK_S: Final = 0.4
 # When the trainer shuts down: time for one optimiser step and a checkpoint, then for SIGTERM.
 HAND_BACK_TERM_S: Final = 30.0
@@ -53,13 +54,13 @@ class Superseded:
 Outcome = Continue | Elsewhere | Ended | Superseded
 
 
-def job_slice(*, job_id: "uuid.UUID | str", watch: int, seconds: float = SLICE_S) -> Outcome:
+def job_slice(*, job_id: "uuid.UUID | str", watch: int, seconds: float | None = None) -> Outcome:
     """Watch a job for some seconds; start its process where none was started yet.
 
     Args:
         job_id: a run's or that of a job on an adapter.
         watch: the number that the row must still have.
-        seconds: how long to watch before the next slice is due.
+        seconds: how long to watch before the next slice is due; this device's share if None.
 
     Returns:
         What there is to do next.
@@ -75,6 +76,8 @@ def job_slice(*, job_id: "uuid.UUID | str", watch: int, seconds: float = SLICE_S
     try:
         if not watcher.adopt() and job.pid is None and not watcher.start():
             return Ended()
+        if seconds is None:
+            seconds = SLICE_S / len(settings.TRAINING_DEVICES)
         end_at = time.monotonic() + seconds
         while watcher.look():
             if time.monotonic() >= end_at:

@@ -30,6 +30,8 @@ SMALL: dict[str, Any] = {
     "lora_rank": 4,
     "lora_alpha": 8,
     "cutoff_tokens": 256,
+    # Invariants are exact in float32 only.
+    "precision": "fp32",
 }
 
 
