@@ -4,12 +4,10 @@ import json
 import math
 import os
 import shutil
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, Literal, cast
 
 from ml.base_models import ModelHub
@@ -19,6 +17,7 @@ from ml.settings import TrainingSettings
 Phase = Literal[
     "loading",
     "training",
+    "evaluating",
     "merging",
     "comparing",
     "converting",
@@ -153,23 +152,6 @@ class RunFiles:
     def checkpoint_remove(self) -> None:
         """Forget the checkpoint: the adapter has landed."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
-
-
-class StopRequest:
-    """SIGTERM, SIGINT or the file ``stop``: whatever comes first."""
-
-    def __init__(self, files: RunFiles) -> None:
-        self.files = files
-        self.signalled = False
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.signalled = True
-
-    def is_asked(self) -> bool:
-        """Whether the work should end soon."""
-        return self.signalled or self.files.stop.exists()
 
 
 def _step_of(line: str) -> float:

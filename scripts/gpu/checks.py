@@ -80,13 +80,13 @@ def gradient_checkpointing(place: Place) -> str:
 
 
 def four_bits(place: Place) -> str:
-    if "quantization" not in KNOWN:
+    if "base_4bit" not in KNOWN:
         raise Skipped("this version has no such setting")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise Skipped("bitsandbytes is not installed")
     if not torch.cuda.is_available():
         raise Skipped("needs a graphics card")
-    return _learnt(_train(place, "four-bits", quantization="4bit"))
+    return _learnt(_train(place, "four-bits", base_4bit=True))
 
 
 def resume(place: Place) -> str:
