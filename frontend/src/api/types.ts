@@ -215,6 +215,19 @@ export interface TrainingRun {
   advice: string | null
   /** Examples left out, and why. */
   dropped: { id: string; reason: string }[]
+  /** Of a run that waits; null where it is not known, absent on the socket. */
+  expected_start?: string | null
+  /** Of one run alone, not in lists. */
+  curve_advice?: CurveAdvice[]
+  /** Where the validation loss was lowest; of one run alone. */
+  best_step?: number | null
+}
+
+/** What a run's curves advise, with settings for the next run. */
+export interface CurveAdvice {
+  code: string
+  message: string
+  fix: RunSettings
 }
 
 export type MetricKind =

@@ -1,5 +1,8 @@
 /** English words of the pages. `zh.ts` has the same keys; a test compares them. */
+import watching from './watching.en'
+
 export default {
+  ...watching,
   app: {
     name: 'Loredesk',
     skip: 'Skip to content',

@@ -1,7 +1,9 @@
 /** 界面中文。键与 `en.ts` 一致，由测试比对。 */
 import type en from './en'
+import watching from './watching.zh'
 
 const zh: typeof en = {
+  ...watching,
   app: {
     name: 'Loredesk',
     skip: '跳到正文',
