@@ -25,9 +25,8 @@ from ml import base_models
 from ml.adapters import save_adapter, trainable_model
 from ml.checkpoints import checkpoint_load, checkpoint_save
 from ml.devices import best_device, training_dtype
-from ml.encoding import Encoder, Example, invented_person, read_examples
+from ml.encoding import Encoded, Encoder, Example, invented_person, read_examples
 from ml.errors import ConfigError, MlError
-from ml.lengths import Ruler, length_limit, within_cutoff
 from ml.memory import keep_freed_memory, peak_memory_bytes
 from ml.packing import Packed, pack
 from ml.run_files import RunConfig, RunFiles, read_config
@@ -292,10 +291,21 @@ class Trainer:
 
     def _within_cutoff(self, examples: Sequence[Example]) -> list[Example]:
         """Those that fit whoever asks; the others are listed in ``dropped``, never cut."""
-        limit = length_limit(self.settings, self.tokens)
-        kept, dropped = within_cutoff(examples, ruler=Ruler(self.encoder), limit=limit)
-        self.dropped += dropped
+        longest = random.Random(0)  # noqa: S311
+        limit = min(self.settings.cutoff_tokens, self.tokens.context_length)
+        people = [None, *(invented_person(longest) for _ in range(4))]
+        kept = []
+        for example in examples:
+            length = max(len(self._encoded(example, person).input_ids) for person in people)
+            if length <= limit:
+                kept.append(example)
+            else:
+                reason = f"It has {length} tokens; the cutoff is {limit}."
+                self.dropped.append({"id": example.id, "reason": reason})
         return kept
+
+    def _encoded(self, example: Example, person: Any) -> Encoded:  # a Person or None
+        return self.encoder.encode(example, person)
 
 
 def _clock(seconds: float) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.training.models import RunMetric
 from backend.training.past_runs import settings_of
-from ml.advice import Advice, Point, best_step, curve_advice
+from ml.curve_advice import Advice, Point, best_step, curve_advice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.advice import Point, best_step, curve_advice
+from ml.curve_advice import Point, best_step, curve_advice
 from ml.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(learning_rate=1e-3, epochs=4)
