@@ -38,9 +38,11 @@ def passes_per_token(settings: TrainingSettings) -> float:
     """What training on a token costs, in forward passes of it.
 
     The base is frozen, so that only activations have a gradient: it costs what a forward pass
-    costs, for the layers above the lowest adapter. The adapter itself is counted as nothing.
+    costs, for the layers above the lowest adapter; with checkpointing those are computed once
+    more. The adapter itself is counted as nothing.
     """
-    return 1 + settings.lora_layer_share
+    times = 2 if settings.gradient_checkpointing else 1
+    return 1 + times * settings.lora_layer_share
 
 
 def work(
@@ -64,14 +66,24 @@ def work(
     """
     steps = settings.steps(train_total)
     seen = steps * settings.examples_per_step
-    repeated = shared * steps * (settings.examples_per_step - settings.gradient_accumulation)
-    trained = seen * _mean(train) - repeated
+    # General examples that are mixed in are taken to be as long as one's own.
+    epoch = train_total + settings.general_examples(train_total)
     validated = 0.0
     if validation:
         every = settings.evaluation_interval
-        times = steps // every if every else seen // train_total
+        times = steps // every if every else seen // epoch
         validated = max(1, times) * validation_total * _mean(validation)
-    return Work(max(trained, float(seen)), validated)
+    return Work(seen * _computed(train, shared, settings), validated)
+
+
+def _computed(sizes: Sequence[Size], shared: int, settings: TrainingSettings) -> float:
+    """Tokens that are computed for one example on average, in batches of so many."""
+    batch = settings.batch_size
+    if settings.packing:
+        return max(1.0, _mean(sizes) - shared * (batch - 1) / batch)
+    batches = [sizes[at : at + batch] for at in range(0, len(sizes), batch)]
+    longest = [max(size.tokens for size in rows) for rows in batches]
+    return sum(longest) / len(longest)
 
 
 def memory_bytes(
@@ -90,10 +102,16 @@ def memory_bytes(
     size = BYTES.get(settings.precision, 4)
     tokens = settings.batch_size * longest
     layer = HIDDEN_KEPT * shape.hidden + INTERMEDIATE_KEPT * shape.intermediate
-    activations = tokens * layer * shape.layers * settings.lora_layer_share * size
+    layers = shape.layers * settings.lora_layer_share
+    if settings.gradient_checkpointing:  # of each layer only its input, and one layer in full
+        kept = tokens * (layers * shape.hidden + layer)
+    else:
+        kept = tokens * layers * layer
+    activations = kept * size
     logits = settings.batch_size * answer * shape.vocabulary * LOGITS_KEPT * 4
     adapter = shape.adapter_parameters(settings) * BYTES_PER_ADAPTER_WEIGHT
-    return round(shape.parameters * size + adapter + activations + logits)
+    weights = shape.parameters * (0.5 if settings.base_4bit else size)
+    return round(weights + adapter + activations + logits)
 
 
 def _mean(sizes: Sequence[Size]) -> float:

@@ -1,21 +1,12 @@
-"""How long examples are for one model, and which of them a run leaves out.
-
-The trainer and the pre-flight both read this, so that they cannot disagree. Needs no torch.
-"""
+"""How long examples are for one model, one by one and counted; needs no torch."""
 
 import math
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ml.encoding import Encoded, Encoder, Example, invented_person
-from ml.messages import Person, system_message
-from ml.settings import TrainingSettings
-from ml.tokens import Tokens
+from ml.encoding import Encoded
 
-# So many people are invented to find the one whose prompt is the longest.
-PEOPLE: Final = 4
 MOST_BARS: Final = 16
 # Widths that people read easily.
 WIDTHS: Final = (1, 2, 5)
@@ -39,39 +30,9 @@ class Bar:
     count: int
 
 
-def length_limit(settings: TrainingSettings, tokens: Tokens) -> int:
-    """The most tokens that an example of a run may have."""
-    return min(settings.cutoff_tokens, tokens.context_length)
-
-
-class Ruler:
-    """Encodes examples as the person asks whose prompt is the longest."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
-        self.person = _with_the_longest_prompt(encoder)
-
-    def encoded(self, example: Example) -> Encoded:
-        return self.encoder.encode(example, self.person)
-
-    def size(self, example: Example) -> Size:
-        encoded = self.encoded(example)
-        return Size(example.id, len(encoded.input_ids), encoded.first_label)
-
-
-def within_cutoff(
-    examples: Iterable[Example], *, ruler: Ruler, limit: int
-) -> tuple[list[Example], list[dict[str, str]]]:
-    """Those that fit whoever asks, and id and reason of the others: nothing is ever cut."""
-    kept, dropped = [], []
-    for example in examples:
-        length = len(ruler.encoded(example).input_ids)
-        if length <= limit:
-            kept.append(example)
-        else:
-            reason = f"It has {length} tokens; the cutoff is {limit}."
-            dropped.append({"id": example.id, "reason": reason})
-    return kept, dropped
+def size_of(encoded: Encoded) -> Size:
+    """How long an encoded example is."""
+    return Size(encoded.id, len(encoded.input_ids), encoded.first_label)
 
 
 def histogram(lengths: Sequence[int]) -> list[Bar]:
@@ -98,10 +59,3 @@ def _width(span: int) -> int:
             if span <= width * (MOST_BARS - 1):
                 return width
     return span
-
-
-def _with_the_longest_prompt(encoder: Encoder) -> Person | None:
-    chance = random.Random(0)  # noqa: S311
-    people = [None, *(invented_person(chance) for _ in range(PEOPLE))]
-    prompt, count = encoder.system_prompt, encoder.tokens.count
-    return max(people, key=lambda person: count(system_message(prompt, person)))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ml.lengths import Size
-from ml.settings import MOST_EPOCHS, STEPS_QUICK, TrainingSettings
+from ml.presets import MOST_EPOCHS, STEPS_QUICK
+from ml.settings import TrainingSettings
 
 # Fewer optimiser steps seldom change how a model answers.
 FEW_STEPS: Final = 50
@@ -18,7 +19,8 @@ FEW_VALIDATION: Final = 10
 FEW_GOLDEN: Final = 20
 # A prompt that takes more of the model's context leaves little for a conversation.
 LONG_PROMPT_SHARE: Final = 0.5
-# Where LoRA is usually trained: the rate as it acts, learning rate times alpha / rank. The presets
+# Where LoRA is usually trained: the rate as it acts, learning rate times alpha / rank (with rsLoRA
+# alpha / sqrt(rank)). The presets
 # lie between 1e-3 and 6e-3.
 RATE_LOW: Final = 1e-4
 RATE_HIGH: Final = 2e-2
@@ -103,7 +105,7 @@ def _of_steps(facts: Facts) -> Iterator[Caution]:
         better = replace(settings, **fix).steps(facts.train)
         params = {"examples": facts.train, "steps": steps, "better": better}
         yield Caution("few_steps", params, fix)
-    epochs = steps * settings.examples_per_step / facts.train
+    epochs = steps * settings.examples_per_step / _mixed(settings, facts.train)
     if steps >= FEW_STEPS and epochs > MOST_EPOCHS:
         shown = {"epochs": round(epochs, 1), "most": MOST_EPOCHS}
         fix = {"epochs": MOST_EPOCHS} if settings.max_steps is None else {}
@@ -114,15 +116,22 @@ def _more_steps(settings: TrainingSettings, examples: int) -> dict[str, Any]:
     """Settings that give about as many steps as the quick preset, with no more epochs than it."""
     if settings.max_steps is not None:
         return {"max_steps": STEPS_QUICK}
-    epochs = min(math.ceil(STEPS_QUICK * settings.examples_per_step / examples), int(MOST_EPOCHS))
+    wanted = STEPS_QUICK * settings.examples_per_step / _mixed(settings, examples)
+    epochs = min(math.ceil(wanted), int(MOST_EPOCHS))
     if epochs > settings.epochs:
         return {"epochs": float(epochs)}
     return {"batch_size": 1, "gradient_accumulation": 1} if settings.examples_per_step > 1 else {}
 
 
+def _mixed(settings: TrainingSettings, examples: int) -> int:
+    """Examples of one epoch, general ones among them."""
+    return examples + settings.general_examples(examples)
+
+
 def _of_rate(facts: Facts) -> Iterator[Caution]:
     settings = facts.settings
-    scale = settings.lora_alpha / settings.lora_rank
+    rank = math.sqrt(settings.lora_rank) if settings.use_rslora else settings.lora_rank
+    scale = settings.lora_alpha / rank
     acting = settings.learning_rate * scale
     if RATE_LOW <= acting <= RATE_HIGH:
         return

@@ -38,6 +38,7 @@ class Action(StrEnum):
     VERSIONS_FREEZE = "versions.freeze"
     RUNS_READ = "runs.read"
     RUNS_WRITE = "runs.write"
+    ADAPTERS_EXPORT = "adapters.export"
     ADAPTERS_PROMOTE = "adapters.promote"
     ASSISTANTS_MANAGE = "assistants.manage"
     PEOPLE_MANAGE = "people.manage"
@@ -50,8 +51,10 @@ ROLE_ACTIONS: "Mapping[Role, frozenset[Action]]" = {
     Role.EMPLOYEE: frozenset({Action.CHAT}),
     Role.CURATOR: frozenset(_READ | {Action.RECORDS_WRITE}),
     Role.REVIEWER: frozenset(_READ | {Action.RECORDS_WRITE, Action.RECORDS_APPROVE}),
-    Role.TRAINER: frozenset(_READ | {Action.VERSIONS_FREEZE, Action.RUNS_WRITE}),
-    Role.APPROVER: frozenset(_READ | {Action.ADAPTERS_PROMOTE}),
+    Role.TRAINER: frozenset(
+        _READ | {Action.VERSIONS_FREEZE, Action.RUNS_WRITE, Action.ADAPTERS_EXPORT}
+    ),
+    Role.APPROVER: frozenset(_READ | {Action.ADAPTERS_EXPORT, Action.ADAPTERS_PROMOTE}),
     Role.ADMINISTRATOR: frozenset(Action),
 }
 

@@ -8,6 +8,7 @@ one stops with the variable's name. ``.env.example`` lists every variable.
 """
 
 import os
+import re
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class Environment:
     model_hub: ModelHub
     default_assistant: str
     max_upload_mb: int
+    training_devices: list[str]
     admin_password: str = field(repr=False)
     log_format: LogFormat
     log_level: str
@@ -192,6 +194,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         base_model=base_model(reader),
         model_hub=model_hub(reader),
         default_assistant=reader.text("DEFAULT_ASSISTANT", "abc"),
+        training_devices=training_devices(reader),
         max_upload_mb=reader.integer("MAX_UPLOAD_MB", 200, low=1, high=10_000),
         admin_password=reader.text("LOREDESK_ADMIN_PASSWORD", ""),
         log_format=cast("LogFormat", reader.choice("LOG_FORMAT", ("text", "json"))),
@@ -245,6 +248,18 @@ def redis_url(reader: Reader, default: str | None) -> str:
 
 def model_server_url(reader: Reader, default: str | None) -> str:
     return reader.url("MODEL_SERVER_URL", ("http", "https"), default)
+
+
+def training_devices(reader: Reader) -> list[str]:
+    """The devices that a trainer shares out; one without a name where none are given."""
+    devices = reader.words("TRAINING_DEVICES", [])
+    if wrong := [device for device in devices if not re.fullmatch(r"[\w:.+-]{1,20}", device)]:
+        raise EnvironmentProblem(
+            f"TRAINING_DEVICES must be names of graphics cards such as 0,1, not {wrong[0]!r}."
+        )
+    if len(set(devices)) < len(devices):
+        raise EnvironmentProblem("TRAINING_DEVICES names a device twice.")
+    return devices or [""]
 
 
 def base_model(reader: Reader) -> str:

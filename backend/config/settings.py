@@ -26,6 +26,8 @@ EMBEDDED = ENV.embedded
 DATA_DIR: Path = ENV.data_dir
 MODELS_DIR: Path = ENV.models_dir
 RUNS_DIR: Path = ENV.runs_dir
+# Each of these is worked on by one job at a time.
+TRAINING_DEVICES: list[str] = ENV.training_devices
 BASE_MODEL = ENV.base_model
 MODEL_HUB = ENV.model_hub
 MODEL_SERVER_URL = ENV.model_server_url

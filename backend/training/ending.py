@@ -1,4 +1,4 @@
-"""How a run ends: what its process left is turned into the row's final state."""
+"""How a job ends: what its process left is turned into the row's final state."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,26 +10,26 @@ from django.utils.translation import gettext_noop
 from backend.common.realtime import publish_on_commit
 from backend.training import files
 from backend.training.events import run_group, state_event
-from backend.training.models import Adapter, TrainingRun
+from backend.training.models import Adapter, AdapterJob, AnyJob, DeviceJob, TrainingRun
 from backend.training.selectors import training_run_rows
 
 if TYPE_CHECKING:
-    import uuid
-
     from backend.common.errors import DomainError
+    from backend.common.models import TransitionQuerySet
 
-State = TrainingRun.State
+State = DeviceJob.State
 
 # Sentences are stored in English and translated when they are told.
-ENDED: Final = gettext_noop("The training process ended without saying why.")
-KILLED: Final = gettext_noop("The training process was killed from outside.")
-LOST: Final = gettext_noop("The machine that trained this run no longer answers.")
-FAULT: Final = gettext_noop("Something went wrong here while the run was watched; see the log.")
-NOT_STARTED: Final = gettext_noop("The training process could not be started; see the log.")
+ENDED: Final = gettext_noop("The process ended without saying why.")
+KILLED: Final = gettext_noop("The process was killed from outside.")
+LOST: Final = gettext_noop("The machine that worked on this no longer answers.")
+FAULT: Final = gettext_noop("Something went wrong here while the process was watched; see the log.")
+NOT_STARTED: Final = gettext_noop("The process could not be started; see the log.")
 NO_WEIGHTS: Final = gettext_noop("The training process finished but left no adapter.")
-STOPPED_OUTSIDE: Final = gettext_noop("Somebody stopped the training process on its machine.")
+NO_RESULT: Final = gettext_noop("The process finished but left no result.")
+STOPPED_OUTSIDE: Final = gettext_noop("Somebody stopped the process on its machine.")
 HANDED_BACK: Final = gettext_noop(
-    "The trainer was shut down. The run goes on by itself when it is back."
+    "The trainer was shut down. This goes on by itself when it is back."
 )
 RESUME: Final = gettext_noop("It can be resumed from its last checkpoint.")
 MEMORY: Final = gettext_noop(
@@ -37,56 +37,61 @@ MEMORY: Final = gettext_noop(
 )
 
 
+NOTHING_LEFT: Final = {
+    TrainingRun: ("no_adapter", NO_WEIGHTS),
+    AdapterJob: ("no_result", NO_RESULT),
+}
+
+
 @transaction.atomic
-def run_conclude(*, run: TrainingRun, exit_code: int | None, hand_back: bool = False) -> bool:
-    """Give a run whose process is gone the state that its files tell of.
+def job_conclude(*, job: AnyJob, exit_code: int | None, hand_back: bool = False) -> bool:
+    """Give a job whose process is gone the state that its files tell of.
 
     Args:
-        run: with the ``watch`` of whoever concludes.
+        job: with the ``watch`` of whoever concludes.
         exit_code: how the process ended, where that is known.
-        hand_back: the trainer shuts down, so an unfinished run goes back to the queue.
+        hand_back: the trainer shuts down, so what is unfinished goes back to the queue.
 
     Returns:
-        False when somebody else watches the run by now; then nothing was written.
+        False when somebody else watches the job by now; then nothing was written.
     """
-    status = files.status_read(run.folder)
-    watched = TrainingRun.objects.filter(watch=run.watch)
+    status = files.status_read(job.folder)
     for before in (State.RUNNING, State.STOPPING):
-        to, changes = _verdict(run, status, exit_code, before, hand_back=hand_back)
-        if watched.transition(run.pk, before, to, **changes):
-            if to == State.SUCCEEDED:
-                _adapter_create(run)
-            publish_state(run.pk)
+        to, changes = _verdict(job, status, exit_code, before, hand_back=hand_back)
+        if _rows(job).transition(job.pk, before, to, **changes):
+            if to == State.SUCCEEDED and isinstance(job, TrainingRun):
+                _adapter_create(job)
+            publish_state(job)
             publish_queue()
             return True
     return False
 
 
 @transaction.atomic
-def run_fail(*, run: TrainingRun, code: str, message: str, advice: str = "") -> bool:
-    """End a run that nobody can go on watching, as failed; False when it has changed meanwhile."""
-    resumable = files.has_checkpoint(run.folder)
+def job_fail(*, job: AnyJob, code: str, message: str, advice: str = "") -> bool:
+    """End a job that nobody can go on watching, as failed; False when it has changed meanwhile."""
+    resumable = files.has_checkpoint(job.folder)
     advice = advice or (RESUME if resumable else "")
-    changes = _failed(code, message, advice=advice, resumable=resumable)
-    watched = TrainingRun.objects.filter(watch=run.watch)
+    changes = _ended(_failed(code, message, advice=advice, resumable=resumable))
     for before in (State.RUNNING, State.STOPPING):
-        if watched.transition(run.pk, before, State.FAILED, **_ended(changes)):
-            publish_state(run.pk)
+        if _rows(job).transition(job.pk, before, State.FAILED, **changes):
+            publish_state(job)
             publish_queue()
             return True
     return False
 
 
-def run_fail_start(*, run: TrainingRun, error: "DomainError | OSError") -> bool:
-    """End a run whose process could not be started."""
+def job_fail_start(*, job: AnyJob, error: "DomainError | OSError") -> bool:
+    """End a job whose process could not be started."""
     if isinstance(error, OSError):
-        return run_fail(run=run, code="not_started", message=NOT_STARTED, advice=str(error))
-    return run_fail(run=run, code=error.code, message=error.message)
+        return job_fail(job=job, code="not_started", message=NOT_STARTED, advice=str(error))
+    return job_fail(job=job, code=error.code, message=error.message)
 
 
-def publish_state(run_id: "uuid.UUID") -> None:
-    """Tell the run's followers how it now stands."""
-    publish_on_commit(run_group(run_id), state_event(training_run_rows().get(pk=run_id)))
+def publish_state(job: AnyJob) -> None:
+    """Tell the followers of a run how it now stands; nobody follows a job on an adapter."""
+    if isinstance(job, TrainingRun):
+        publish_on_commit(run_group(job.pk), state_event(training_run_rows().get(pk=job.pk)))
 
 
 def publish_queue() -> None:
@@ -95,8 +100,13 @@ def publish_queue() -> None:
         publish_on_commit(run_group(waiting.pk), state_event(waiting))
 
 
+def _rows(job: AnyJob) -> "TransitionQuerySet[TrainingRun] | TransitionQuerySet[AdapterJob]":
+    """The job's table, without rows that somebody else watches by now."""
+    return type(job).objects.filter(watch=job.watch)
+
+
 def _verdict(
-    run: TrainingRun,
+    job: AnyJob,
     status: files.Status | None,
     exit_code: int | None,
     before: str,
@@ -105,9 +115,11 @@ def _verdict(
 ) -> tuple[str, dict[str, Any]]:
     """The state that follows ``before``, and the fields that go with it."""
     phase = status.phase if status else ""
-    resumable = files.has_checkpoint(run.folder)
-    if phase == "finished" and files.has_adapter(run.folder):
-        return State.SUCCEEDED, _ended({"error": None, "advice": "", "resumable": False})
+    resumable = files.has_checkpoint(job.folder)
+    if status is not None and phase == "finished" and (left := _left_by(job)) is not None:
+        return State.SUCCEEDED, _ended(
+            {"error": None, "advice": status.advice, "resumable": False, **left}
+        )
     if status is not None and phase == "failed":
         error = status.error or {"code": "failed", "message": ENDED}
         return State.FAILED, _ended(
@@ -125,13 +137,21 @@ def _verdict(
         return State.STOPPED, _ended({"error": None, "advice": advice, "resumable": resumable})
     code, message = "process_lost", ENDED
     if phase == "finished":
-        code, message = "no_adapter", NO_WEIGHTS
+        code, message = NOTHING_LEFT[type(job)]
     elif exit_code == 2:
         code, message = "not_started", NOT_STARTED
     elif exit_code is not None and exit_code < 0:
         message = KILLED
     advice = RESUME if resumable else MEMORY
     return State.FAILED, _ended(_failed(code, message, advice=advice, resumable=resumable))
+
+
+def _left_by(job: AnyJob) -> dict[str, Any] | None:
+    """The fields that hold what a finished process left; None where it left nothing."""
+    if isinstance(job, AdapterJob):
+        result = files.result_read(job.folder)
+        return {"result": result} if result else None
+    return {} if files.has_adapter(job.folder) else None
 
 
 def _failed(code: str, message: str, *, advice: str, resumable: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The files of one run: what ``python -m ml train`` takes and what it leaves.
+"""The files of one run or job: what ``python -m ml`` takes and what it leaves.
 
 Knows file names and formats only; nothing of rows, processes or people.
 """
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CONFIG: Final = "run.json"
 METRICS: Final = "trainer_log.jsonl"
 STATUS: Final = "status.json"
+RESULT: Final = "result.json"
 LOG: Final = "run.log"
 STOP: Final = "stop"
 CHECKPOINT: Final = "checkpoint"
@@ -30,6 +30,7 @@ ADAPTER: Final = "adapter"
 
 METRICS_AT_ONCE: Final = 32 * 1024
 LARGEST_JSON: Final = 2 * 2**20
+LARGEST_RESULT: Final = 32 * 2**20
 DROPPED_SHOWN: Final = 200
 
 # LLaMA-Factory's names, and two of our own, for what we plot.
@@ -162,10 +163,10 @@ def status_read(folder: "Path") -> Status | None:
     )
 
 
-def json_read(path: "Path") -> dict[str, Any]:
+def json_read(path: "Path", *, largest: int = LARGEST_JSON) -> dict[str, Any]:
     """The JSON object in a file; empty where there is none, or a broken or huge one."""
     try:
-        if path.stat().st_size > LARGEST_JSON:
+        if path.stat().st_size > largest:
             return {}
         read = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -200,8 +201,13 @@ def has_checkpoint(folder: "Path") -> bool:
 
 
 def has_adapter(folder: "Path") -> bool:
-    """Whether the weights have landed."""
-    return (folder / ADAPTER / "adapter_model.safetensors").is_file()
+    """Whether the weights of the run in ``folder`` have landed."""
+    return holds_adapter(folder / ADAPTER)
+
+
+def holds_adapter(folder: "Path") -> bool:
+    """Whether ``folder`` holds weights."""
+    return (folder / "adapter_model.safetensors").is_file()
 
 
 def ask_to_stop(folder: "Path") -> None:
@@ -220,14 +226,19 @@ def clear(folder: "Path", *, resume: bool) -> None:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (STATUS, STOP) if resume else (STATUS, STOP, METRICS):
+    for name in (STATUS, STOP) if resume else (STATUS, STOP, METRICS, RESULT):
         (folder / name).unlink(missing_ok=True)
     if not resume:
         for name in (CHECKPOINT, ADAPTER):
             shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def config_write(folder: "Path", config: dict[str, Any]) -> None:
-    """Write ``run.json``, what ``python -m ml train`` is started with."""
+def result_read(folder: "Path") -> dict[str, Any]:
+    """What a job has found out or made; empty where it left nothing."""
+    return json_read(folder / RESULT, largest=LARGEST_RESULT)
+
+
+def config_write(path: "Path", config: dict[str, Any]) -> None:
+    """Write the file that ``python -m ml`` is started with."""
     text = json.dumps(config, ensure_ascii=False, indent=2) + "\n"
-    (folder / CONFIG).write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")

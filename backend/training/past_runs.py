@@ -46,7 +46,8 @@ def measured_before(*, base_model: str, settings: TrainingSettings) -> Measured 
     alike = [
         (run, before)
         for run in runs.only("number", "settings")[:LOOKED_AT]
-        if (before := settings_of(run.settings)) and before.precision == settings.precision
+        if (before := settings_of(run.settings))
+        and (before.precision, before.base_4bit) == (settings.precision, settings.base_4bit)
     ]
     if not alike:
         return None

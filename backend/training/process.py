@@ -1,7 +1,7 @@
-"""The training process on this machine: started apart, found again, asked to end, ended.
+"""The process of a job on this machine: started apart, found again, asked to end, ended.
 
 It lives in a session of its own, so it survives whoever started it. Process ids are used again,
-so one counts only together with a command line that names the run's own configuration.
+so one counts only together with a command line that names the job's own configuration.
 """
 
 import os
@@ -17,40 +17,48 @@ from django.conf import settings
 
 from backend.config import env
 from backend.training import files
+from backend.training.models import AdapterJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from backend.training.models import AnyJob
+
 # Whoever chats goes first.
 NICENESS: Final = 10
+# What a process of ours may be at, as its command line says.
+COMMANDS: Final = frozenset({"train", *AdapterJob.Kind.values})
 
 # Those that this very process started: only a parent learns how its child ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def this_host() -> str:
-    """The name under which this machine holds runs."""
+    """The name under which this machine holds jobs."""
     return socket.gethostname()[:120]
 
 
-def command(config: Path) -> list[str]:
-    """What trains."""
-    return [sys.executable, "-m", "ml", "train", "--config", str(config)]
+def command(what: str, config: Path) -> list[str]:
+    """What does it."""
+    return [sys.executable, "-m", "ml", what, "--config", str(config)]
 
 
-def start(folder: Path) -> int:
-    """Start training as ``folder/run.json`` says and return the process id.
+def start(job: "AnyJob") -> int:
+    """Start what a job's own folder describes and return the process id.
 
-    Its output goes to the end of the run's log; it knows no database, key or secret of ours.
+    Its output goes to the end of the job's log; it knows no database, key or secret of ours, and
+    of the graphics cards only the job's own device, where it has one.
 
     Raises:
         OSError: it cannot be started.
     """
+    folder = job.folder
+    device = {"CUDA_VISIBLE_DEVICES": job.device} if job.device else {}
     with (folder / files.LOG).open("ab") as log:
         child = subprocess.Popen(
-            command(folder / files.CONFIG),
+            command(job.command, folder / job.config_name),
             cwd=settings.BASE_DIR,
-            env={**env.for_foreign_process(), "PYTHONUNBUFFERED": "1"},
+            env={**env.for_foreign_process(), **device, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -62,10 +70,10 @@ def start(folder: Path) -> int:
 
 
 def find(folder: Path, pid: int | None) -> int | None:
-    """The id of the process that trains in ``folder``, where it lives on this machine.
+    """The id of the process that works in ``folder``, where it lives on this machine.
 
     Args:
-        folder: the run's.
+        folder: the job's.
         pid: where it is expected; None looks at every process, for a starter that was killed
             before it could note the id.
     """
@@ -77,7 +85,7 @@ def find(folder: Path, pid: int | None) -> int | None:
 
 
 def all_in(runs_dir: Path) -> "Iterator[tuple[int, Path]]":
-    """Every training process on this machine whose run lies in ``runs_dir``, with its folder."""
+    """Every process on this machine whose job lies in ``runs_dir``, with its folder."""
     for pid in psutil.pids():
         folder = _folder_of(pid)
         if folder is not None and folder.parent == runs_dir:
@@ -108,11 +116,11 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _folder_of(pid: int) -> Path | None:
-    """Where the process with that id trains; None where it is none of ours."""
+    """Where the process with that id works; None where it is none of ours."""
     try:
         words = psutil.Process(pid).cmdline()  # empty for a zombie
     except psutil.Error:
         return None
-    if "train" in words and "--config" in words[:-1]:
+    if not COMMANDS.isdisjoint(words) and "--config" in words[:-1]:
         return Path(words[words.index("--config") + 1]).parent
     return None

@@ -7,7 +7,7 @@ from typing import Any, Final
 BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "training-runs-reap": {
         "task": "backend.training.tasks.training_runs_reap",
-        "schedule": 10.0,
-        "options": {"queue": "knowledge", "expires": 10},
+        "schedule": 5.0,
+        "options": {"queue": "knowledge", "expires": 5},
     },
 }

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import ValidationError
 from django.db.models import Case, Count, OuterRef, Q, Subquery, When
-from django.db.models.functions import Mod
+from django.db.models.functions import Coalesce, Mod
 from django.utils.translation import gettext as _
 
 from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
 from backend.training import files
 from backend.training.events import RunEvent, log_event, metric_event, state_event
-from backend.training.models import RunMetric, TrainingRun
+from backend.training.models import Adapter, AdapterJob, RunMetric, TrainingRun
 
 if TYPE_CHECKING:
     import uuid
@@ -32,11 +32,17 @@ REPLAY_LOG: Final = 64 * 1024
 def training_run_rows() -> "QuerySet[TrainingRun]":
     """Runs with everything that ``events.run_fields`` reads, in one query; checks nobody."""
     queued = TrainingRun.State.QUEUED
-    before = TrainingRun.objects.filter(state=queued, number__lte=OuterRef("number"))
-    place = before.order_by().values("state").annotate(count=Count("pk")).values("count")
+    runs = TrainingRun.objects.filter(state=queued, number__lte=OuterRef("number"))
+    jobs = AdapterJob.objects.filter(state=queued, created_at__lt=OuterRef("created_at"))
+    before: list[Coalesce] = [
+        Coalesce(
+            Subquery(kind.order_by().values("state").annotate(count=Count("pk")).values("count")), 0
+        )
+        for kind in (runs, jobs)
+    ]
     return TrainingRun.objects.select_related(
-        "dataset_version", "assistant", "started_by", "adapter"
-    ).annotate(queue_position=Case(When(state=queued, then=Subquery(place))))
+        "dataset_version", "assistant", "started_by", "adapter", "parent"
+    ).annotate(queue_position=Case(When(state=queued, then=before[0] + before[1])))
 
 
 def training_run_list(*, user: "User") -> "QuerySet[TrainingRun]":
@@ -58,6 +64,19 @@ def training_run_get(*, user: "User", run_id: "uuid.UUID | str") -> TrainingRun:
         found = None
     if found is None:
         raise NotFound(_("There is no such training run."))
+    return found
+
+
+def parent_get(*, user: "User", adapter_id: "uuid.UUID | str") -> Adapter:
+    """The adapter that a new run is to go on from.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    require(user, Action.RUNS_READ)
+    found = Adapter.objects.select_related("run").filter(pk=adapter_id).first()
+    if found is None:
+        raise NotFound(_("There is no such adapter."))
     return found
 
 

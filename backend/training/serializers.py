@@ -18,6 +18,11 @@ class AssistantName(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class RunParent(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
 class RunProblem(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
@@ -62,6 +67,7 @@ class TrainingRunOutput(serializers.Serializer[Any]):
     dataset_version = RunVersion()
     assistant = AssistantName()
     base_model = serializers.CharField()
+    parent = RunParent(allow_null=True, help_text="The adapter that it goes on from.")
     settings = serializers.DictField()
     started_by = RunStarter(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -96,7 +102,12 @@ class TrainingRunInput(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         max_length=300,
-        help_text="The assistant's base if not given.",
+        help_text="The parent's base, or the assistant's, if not given.",
+    )
+    parent = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="An adapter whose weights the run goes on from; its LoRA settings hold.",
     )
     settings = serializers.DictField(
         required=False, help_text="Those that differ from the defaults for this version."
@@ -133,12 +144,15 @@ class DefaultsQuery(serializers.Serializer[Any]):
 
 class SettingField(serializers.Serializer[Any]):
     name = serializers.CharField()
-    type = serializers.ChoiceField(["int", "float", "choice", "list"])
+    type = serializers.ChoiceField(["int", "float", "bool", "choice", "list"])
     min = serializers.FloatField(allow_null=True)
     max = serializers.FloatField(allow_null=True)
     choices = serializers.ListField(child=serializers.CharField(), allow_null=True)
     optional = serializers.BooleanField(help_text="May be null, which leaves it out.")
     default = serializers.JSONField(allow_null=True)
+    unavailable = serializers.CharField(
+        allow_null=True, help_text="Why it can only be as it is here; null where it can be chosen."
+    )
 
 
 class SettingsPreset(serializers.Serializer[Any]):

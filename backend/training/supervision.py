@@ -1,6 +1,6 @@
-"""Watching runs in short slices, so that no Celery task is long and any may come twice.
+"""Watching jobs in short slices, so that no Celery task is long and any may come twice.
 
-A slice may write only while the run's ``watch`` is its own number: a message that comes again, a
+A slice may write only while the job's ``watch`` is its own number: a message that comes again, a
 slice that slept and one that was given up for lost do no harm. The process outlives whoever
 watches it; the next slice finds it again.
 """
@@ -9,14 +9,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
+from django.db.models import Q
+
 from backend.training import process
-from backend.training.models import TrainingRun
+from backend.training.models import DeviceJob
+from backend.training.queueing import job_find, jobs_active
 from backend.training.watching import Watcher, WatchLost
 
 if TYPE_CHECKING:
     import uuid
 
-SLICE_S: Final = 3.0
+SLICE_S: Final = 3.0  # shared by the devices of a machine, whose one trainer watches them in turn
 TICK_S: Final = 0.4
 # When the trainer shuts down: time for one optimiser step and a checkpoint, then for SIGTERM.
 HAND_BACK_TERM_S: Final = 30.0
@@ -32,14 +36,14 @@ class Continue:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """The run is another machine's: its own queue is the place for this message."""
+    """The job is another machine's: its own queue is the place for this message."""
 
     host: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The run has ended and its machine is free."""
+    """The job has ended and its device is free."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +54,34 @@ class Superseded:
 Outcome = Continue | Elsewhere | Ended | Superseded
 
 
-def run_slice(*, run_id: "uuid.UUID | str", watch: int, seconds: float = SLICE_S) -> Outcome:
-    """Watch a run for some seconds; start its process where none was started yet.
+def job_slice(*, job_id: "uuid.UUID | str", watch: int, seconds: float | None = None) -> Outcome:
+    """Watch a job for some seconds; start its process where none was started yet.
 
     Args:
-        run_id: the run's.
+        job_id: a run's or that of a job on an adapter.
         watch: the number that the row must still have.
-        seconds: how long to watch before the next slice is due.
+        seconds: how long to watch before the next slice is due; this device's share if None.
 
     Returns:
         What there is to do next.
     """
-    run = (
-        TrainingRun.objects.select_related("dataset_version", "assistant", "started_by")
-        .filter(pk=run_id, watch=watch, state__in=TrainingRun.ACTIVE)
-        .first()
-    )
-    if run is None:
+    job = job_find(job_id, watch=watch, state__in=DeviceJob.ACTIVE)
+    if job is None:
         return Superseded()
-    if run.host != process.this_host() and process.find(run.folder, run.pid) is None:
-        return Elsewhere(run.host)
-    watcher = Watcher.take(run)
+    if job.host != process.this_host() and process.find(job.folder, job.pid) is None:
+        return Elsewhere(job.host)
+    watcher = Watcher.take(job)
     if watcher is None:
         return Superseded()
     try:
-        if not watcher.adopt() and run.pid is None and not watcher.start():
+        if not watcher.adopt() and job.pid is None and not watcher.start():
             return Ended()
+        if seconds is None:
+            seconds = SLICE_S / len(settings.TRAINING_DEVICES)
         end_at = time.monotonic() + seconds
         while watcher.look():
             if time.monotonic() >= end_at:
-                return Continue(run.watch)
+                return Continue(job.watch)
             time.sleep(TICK_S)
     except WatchLost:
         return Superseded()
@@ -87,20 +89,17 @@ def run_slice(*, run_id: "uuid.UUID | str", watch: int, seconds: float = SLICE_S
 
 
 def hand_back() -> bool:
-    """End this machine's run with a checkpoint, before its trainer shuts down.
+    """End what this machine works on, a run with a checkpoint, before its trainer shuts down.
 
-    The run goes back to the queue and continues when a trainer is there again; one that people
-    had asked to stop is stopped.
+    It goes back to the queue and continues when a trainer is there again; what people had asked
+    to stop is stopped.
 
     Returns:
         Whether there was one.
     """
-    host = process.this_host()
     found = False
-    for run in TrainingRun.objects.select_related("assistant").filter(
-        host=host, state__in=TrainingRun.ACTIVE
-    ):
-        watcher = Watcher.take(run)
+    for job in jobs_active(Q(host=process.this_host())):
+        watcher = Watcher.take(job)
         if watcher is None:
             continue
         try:

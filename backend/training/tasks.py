@@ -16,7 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from backend.common import heartbeat
 from backend.training import ending, process, queueing, supervision
-from backend.training.models import TrainingRun
+from backend.training.models import DeviceJob
 
 if TYPE_CHECKING:
     import uuid
@@ -35,16 +35,19 @@ def host_queue(host: str) -> str:
 
 @shared_task
 def training_queue_advance() -> None:
-    """Start the first waiting run on this machine, unless it trains already."""
+    """Start what has waited longest on a free device of this machine."""
     claimed = queueing.claim_next()
-    if claimed is not None:
-        _watch(*claimed)
+    if claimed is None:
+        return
+    if queueing.has_waiting():
+        queue_advance_ask()  # another device may be free
+    _watch(*claimed)
 
 
 @shared_task
-def training_run_watch(run_id: str, watch: int) -> None:
-    """Watch a run for one slice, the one with number ``watch``."""
-    _watch(run_id, watch)
+def training_job_watch(job_id: str, watch: int) -> None:
+    """Watch a job for one slice, the one with number ``watch``."""
+    _watch(job_id, watch)
 
 
 @shared_task
@@ -52,55 +55,55 @@ def training_trainer_joined() -> None:
     """A trainer has started on this machine: take up what an earlier one left."""
     queueing.end_strays()
     host = process.this_host()
-    for run_id, watch in queueing.unwatched(host=host):
-        watch_ask(run_id, watch, queue=host_queue(host))
+    for job_id, watch in queueing.unwatched(host=host):
+        watch_ask(job_id, watch, queue=host_queue(host))
     queue_advance_ask()
 
 
 @shared_task
 def training_runs_reap() -> None:
     """Ask again for watchers and starts that the broker may have lost."""
-    for run_id, watch in queueing.unwatched():
-        watch_ask(run_id, watch)
+    for job_id, watch in queueing.unwatched():
+        watch_ask(job_id, watch)
     if queueing.has_waiting() and _has_trainer():
         queue_advance_ask()
 
 
 def queue_advance_ask() -> None:
-    """Have some trainer look at the queue of runs."""
+    """Have some trainer look at the queue."""
     _send(training_queue_advance, queue=QUEUE)
 
 
-def watch_ask(run_id: "uuid.UUID | str", watch: int, *, queue: str = QUEUE) -> None:
-    """Have a trainer watch the run."""
-    _send(training_run_watch, str(run_id), watch, queue=queue)
+def watch_ask(job_id: "uuid.UUID | str", watch: int, *, queue: str = QUEUE) -> None:
+    """Have a trainer watch the job."""
+    _send(training_job_watch, str(job_id), watch, queue=queue)
 
 
-def _watch(run_id: "uuid.UUID | str", watch: int) -> None:
+def _watch(job_id: "uuid.UUID | str", watch: int) -> None:
     try:
-        outcome = supervision.run_slice(run_id=run_id, watch=watch)
+        outcome = supervision.job_slice(job_id=job_id, watch=watch)
     except (DatabaseError, PoolTimeout):
         raise  # the database is away for a moment; the reaper asks for another slice
     except Exception:
-        logger.exception("run %s: watching failed", run_id)
-        _fail_without_process(run_id)
+        logger.exception("job %s: watching failed", job_id)
+        _fail_without_process(job_id)
         raise
     match outcome:
         case supervision.Continue(watch=following):
-            watch_ask(run_id, following, queue=host_queue(process.this_host()))
+            watch_ask(job_id, following, queue=host_queue(process.this_host()))
         case supervision.Elsewhere(host=host):
-            watch_ask(run_id, watch, queue=host_queue(host))
+            watch_ask(job_id, watch, queue=host_queue(host))
         case supervision.Ended():
             queue_advance_ask()
         case supervision.Superseded():
             pass
 
 
-def _fail_without_process(run_id: "uuid.UUID | str") -> None:
-    """No run stays in progress without a process; a living one is left to the next slice."""
-    run = TrainingRun.objects.filter(pk=run_id, state__in=TrainingRun.ACTIVE).first()
-    if run is not None and process.find(run.folder, run.pid) is None:
-        ending.run_fail(run=run, code="internal_error", message=ending.FAULT)
+def _fail_without_process(job_id: "uuid.UUID | str") -> None:
+    """No job stays in progress without a process; a living one is left to the next slice."""
+    job = queueing.job_find(job_id, state__in=DeviceJob.ACTIVE)
+    if job is not None and process.find(job.folder, job.pid) is None:
+        ending.job_fail(job=job, code="internal_error", message=ending.FAULT)
 
 
 def _has_trainer() -> bool:

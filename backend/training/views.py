@@ -87,13 +87,14 @@ class TrainingRunsView(GenericAPIView[TrainingRun]):
         given = TrainingRunInput(data=request.data)
         given.is_valid(raise_exception=True)
         user, values = acting_user(request), given.validated_data
-        reference = values.get("assistant")
+        reference, parent = values.get("assistant"), values.get("parent")
         run = services.training_run_start(
             user=user,
             dataset_version=dataset_version_get(user=user, version_id=values["dataset_version"]),
             assistant=assistant_named(user=user, reference=reference) if reference else None,
             base_model=values.get("base_model"),
             settings=values.get("settings"),
+            parent=selectors.parent_get(user=user, adapter_id=parent) if parent else None,
         )
         return run_answer(user, run, status.HTTP_201_CREATED)
 

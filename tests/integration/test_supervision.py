@@ -1,6 +1,7 @@
 """The whole product under its supervisor: what is killed comes back, what is stopped is gone.
 
-One stack for all of these, in the order in which they stand.
+One stack for all of these, in the order in which they stand. A run trains while its surroundings
+are killed one by one.
 """
 
 import shutil
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -32,6 +34,8 @@ STOP_ORDER = [
     "postgres",
 ]
 HEALED_WITHIN_S = 60  # a few seconds where the machine does nothing else
+TOLD_WITHIN_S = 30  # from then on until a run's state is right
+PASSWORD = "a-Long-enough-1"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +48,49 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def stack(folder: Path) -> Iterator[Stack]:
-    with stacks.running_stack(folder / "data", free_port()) as stack:
+    with stacks.running_stack(
+        folder / "data", free_port(), LOREDESK_ADMIN_PASSWORD=PASSWORD
+    ) as stack:
         yield stack
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Iterator[httpx2.Client]:
+    """The REST API as the administrator uses it."""
+    with httpx2.Client(base_url=f"{stack.url}/api/v1", timeout=30) as client:
+        client.get("/session")
+        client.headers |= {"X-CSRFToken": client.cookies["csrftoken"], "Referer": stack.url}
+        client.post("/session", json={"username": "admin", "password": PASSWORD})
+        client.headers["X-CSRFToken"] = client.cookies["csrftoken"]
+        yield client
+
+
+@pytest.fixture(scope="module")
+def run(api: httpx2.Client) -> str:
+    """The address of a run that has begun to train, and goes on longer than these tests."""
+    version = api.post("/dataset-versions", json={}).raise_for_status().json()
+    wanted = {"max_steps": 100_000, "batch_size": 1, "lora_layer_share": 0.1}
+    started = api.post(
+        "/training-runs", json={"dataset_version": version["id"], "settings": wanted}
+    )
+    address = f"/training-runs/{started.raise_for_status().json()['id']}"
+    give_up_at = time.monotonic() + 2 * HEALED_WITHIN_S
+    while api.get(address).json()["step"] < 1:
+        assert time.monotonic() < give_up_at, api.get(address).json()
+        time.sleep(0.5)
+    return address
+
+
+def wait_for_progress(api: httpx2.Client, run: str) -> None:
+    """Returns when the run is shown at a later step than now."""
+    before = api.get(run).raise_for_status().json()
+    give_up_at = time.monotonic() + TOLD_WITHIN_S
+    while True:
+        now = api.get(run).raise_for_status().json()
+        if now["state"] == "running" and now["step"] > before["step"]:
+            return
+        assert time.monotonic() < give_up_at, (before, now)
+        time.sleep(0.5)
 
 
 def wait_for_another(stack: Stack, name: str, old: int) -> None:
@@ -70,13 +115,18 @@ def test_everything_runs_as_a_process_of_its_own(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in STOP_ORDER if name not in {"postgres", "valkey"}]
 )
-def test_a_killed_process_is_started_again(stack: Stack, name: str) -> None:
+def test_a_killed_process_is_started_again_and_a_run_goes_on(
+    stack: Stack, name: str, api: httpx2.Client, run: str
+) -> None:
     killed = stack.running()[name]
     psutil.Process(killed).kill()
     wait_for_another(stack, name, killed)
+    wait_for_progress(api, run)
 
 
-def test_a_killed_database_loses_nothing_that_it_acknowledged(stack: Stack) -> None:
+def test_a_killed_database_loses_nothing_that_it_acknowledged(
+    stack: Stack, api: httpx2.Client, run: str
+) -> None:
     url = env.read_file(stack.data_dir / env.EMBEDDED_FILE)["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (value text)")
@@ -87,9 +137,12 @@ def test_a_killed_database_loses_nothing_that_it_acknowledged(stack: Stack) -> N
     with psycopg.connect(url, autocommit=True) as connection:
         assert connection.execute("SELECT value FROM kept").fetchall() == [("acknowledged",)]
         connection.execute("DROP TABLE kept")
+    wait_for_progress(api, run)
 
 
-def test_a_killed_valkey_loses_nothing_that_it_acknowledged(stack: Stack) -> None:
+def test_a_killed_valkey_loses_nothing_that_it_acknowledged(
+    stack: Stack, api: httpx2.Client, run: str
+) -> None:
     url = env.read_file(stack.data_dir / env.EMBEDDED_FILE)["REDIS_URL"]
     with redis.Redis.from_url(url) as client:
         entries = [client.xadd("test:kept", {"n": str(n)}) for n in range(100)]
@@ -99,6 +152,19 @@ def test_a_killed_valkey_loses_nothing_that_it_acknowledged(stack: Stack) -> Non
     with redis.Redis.from_url(url) as client:
         assert [entry for entry, _ in client.xrange("test:kept")] == entries
         client.delete("test:kept")
+    wait_for_progress(api, run)
+
+
+def test_the_run_has_lost_no_step_and_stops_with_a_checkpoint(api: httpx2.Client, run: str) -> None:
+    api.post(f"{run}/stop").raise_for_status()
+    give_up_at = time.monotonic() + HEALED_WITHIN_S
+    while (ended := api.get(run).json())["state"] == "stopping":
+        assert time.monotonic() < give_up_at, ended
+        time.sleep(0.5)
+    assert (ended["state"], ended["resumable"]) == ("stopped", True)
+    metrics = api.get(f"{run}/metrics").json()
+    steps = [metric["step"] for metric in metrics if metric["kind"] == "loss"]
+    assert steps == list(range(1, ended["step"] + 1))
 
 
 def test_a_second_start_in_the_clone_says_where_the_first_is(stack: Stack, folder: Path) -> None:

@@ -4,10 +4,12 @@ The model is tiny and random; everything else is what runs in production.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,15 +41,17 @@ LONG = {"max_steps": 100_000, "epochs": 1000}
 class Trainer:
     """The Celery worker that takes the queue ``training``, as ``make run`` starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, app: str = "backend.config.celery", at_once: int = 1) -> None:
         self.log = folder / "trainer.log"
+        self.app = app
+        self.at_once = at_once
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         database = urlsplit(os.environ["DATABASE_URL"])
         name = connection.settings_dict["NAME"]
-        command = [sys.executable, "-m", "celery", "-A", "backend.config.celery", "worker"]
-        options = "-Q training -n trainer@%h --concurrency=1 --without-gossip --without-mingle"
+        command = [sys.executable, "-m", "celery", "-A", self.app, "worker", "-l", "INFO"]
+        options = f"-Q training -n trainer@%h -c {self.at_once} --without-gossip --without-mingle"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *options.split()],
@@ -73,8 +77,8 @@ class Trainer:
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Trainer]:
-    one = Trainer(tmp_path)
+def worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Trainer]:
+    one = Trainer(tmp_path, **getattr(request, "param", {}))
     one.start()
     yield one
     one.kill()
@@ -203,3 +207,26 @@ def test_a_trainer_that_is_shut_down_checkpoints_and_the_next_one_goes_on(
     until(run, lambda run: run.state == "stopped")
     steps = list(run.metrics.filter(kind="loss").values_list("step", flat=True))
     assert steps == list(range(1, run.step + 1))
+
+
+@pytest.mark.parametrize(
+    "worker", [{"app": "tests.integration.impatient_celery", "at_once": 2}], indirect=True
+)
+def test_a_broker_that_delivers_after_five_seconds_again_does_no_harm(
+    worker: Trainer, start: Callable[..., TrainingRun], trainer: User
+) -> None:
+    run = start(**LONG)
+    until(run, lambda _run: delivered_most_often(worker) >= 2)
+    until(run, lambda run: run.state == "running" and run.step >= 3)
+    assert len(list(process.all_in(settings.RUNS_DIR))) == 1
+    assert Api(trainer).post(f"/training-runs/{run.pk}/stop").status_code == 200
+    until(run, lambda run: run.state == "stopped")
+    steps = list(run.metrics.filter(kind="loss").values_list("step", flat=True))
+    assert steps == list(range(1, run.step + 1))
+    assert list(process.all_in(settings.RUNS_DIR)) == []
+
+
+def delivered_most_often(worker: Trainer) -> int:
+    """How often the message came that came most often."""
+    received = re.findall(r"training_\w+\[([\w-]+)\] received", worker.log.read_text("utf-8"))
+    return max(Counter(received).values(), default=0)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.costs import memory_bytes, passes_per_token, work
+from ml.costs import Work, memory_bytes, passes_per_token, work
+from ml.cutoff import Ruler, within_cutoff
 from ml.encoding import IGNORED, Encoder, Example, invented_person
-from ml.lengths import Ruler, Size, histogram, within_cutoff
+from ml.lengths import Size, histogram, size_of
 from ml.model_shape import model_shape
 from ml.settings import TrainingSettings
 from ml.tokens import Tokens
@@ -38,17 +39,17 @@ def test_an_example_is_as_long_as_for_the_person_with_the_longest_prompt(ruler: 
 
     lengths = {len(ruler.encoder.encode(asked, person).input_ids) for person in people}
 
-    assert ruler.size(asked).tokens == max(lengths) > min(lengths)
+    assert size_of(ruler.encoded(asked)).tokens == max(lengths) > min(lengths)
 
 
 def test_what_is_longer_than_the_limit_is_left_out_and_named(ruler: Ruler) -> None:
     short, long = example("Who?", "I."), example("Who?", "I am. " * 9, name="record#1")
-    limit = ruler.size(short).tokens
+    limit = size_of(ruler.encoded(short)).tokens
 
-    kept, dropped = within_cutoff([short, long], ruler=ruler, limit=limit)
+    kept, dropped = within_cutoff(ruler.encoder, [short, long], cutoff_tokens=limit)
 
     assert kept == [short]
-    length = ruler.size(long).tokens
+    length = size_of(ruler.encoded(long)).tokens
     assert dropped == [
         {"id": "record#1", "reason": f"It has {length} tokens; the cutoff is {limit}."}
     ]
@@ -125,6 +126,34 @@ def test_the_work_counts_a_shared_beginning_once_a_batch_and_validations_without
     assert todo.trained == 32 * 100 - 4 * 2 * 3 * 30
     assert todo.validated == 2 * 3 * 50  # after each epoch
     assert todo.passes(settings) == 2 * todo.trained + todo.validated
+
+
+def test_without_packing_every_row_is_as_long_as_the_longest_and_nothing_is_shared() -> None:
+    settings = TrainingSettings(epochs=1, batch_size=2, packing=False)
+
+    todo = work(
+        train=sizes(90, 110, 50, 20),
+        train_total=4,
+        validation=[],
+        validation_total=0,
+        shared=30,
+        settings=settings,
+    )
+
+    assert todo == Work(trained=2 * 110 + 2 * 50, validated=0)
+
+
+def test_checkpointing_costs_time_and_saves_memory(tiny_model: Path) -> None:
+    without, checkpointed = (TrainingSettings(gradient_checkpointing=on) for on in (False, True))
+    shape = model_shape(tiny_model)
+    assert shape is not None
+
+    assert passes_per_token(checkpointed) == 1.5 * passes_per_token(without)
+    much, little = (
+        memory_bytes(shape, settings, longest=200, answer=50)
+        for settings in (without, checkpointed)
+    )
+    assert little < much
 
 
 def test_half_the_layers_cost_a_quarter_less() -> None:

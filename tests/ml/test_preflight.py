@@ -7,7 +7,8 @@ import pytest
 
 from ml.lengths import Size
 from ml.preflight import FEW_GOLDEN, Facts, cautions
-from ml.settings import TrainingSettings, presets, scaled_defaults
+from ml.presets import presets, scaled_defaults
+from ml.settings import TrainingSettings
 
 
 def facts(**changes: Any) -> Facts:
@@ -101,6 +102,13 @@ def test_an_unusual_learning_rate_is_told_with_a_usual_one(
 
     assert (caution.code, caution.fix) == (code, {"learning_rate": usual})
     assert codes(facts(settings=replace(settings, learning_rate=usual))) == []
+
+
+def test_with_rslora_alpha_acts_by_the_root_of_the_rank() -> None:
+    settings = TrainingSettings(learning_rate=1e-2, lora_rank=64, lora_alpha=128, epochs=3)
+
+    assert codes(facts(settings=settings)) == []
+    assert codes(facts(settings=replace(settings, use_rslora=True))) == ["rate_high"]
 
 
 def test_too_many_epochs_are_told() -> None:

@@ -88,6 +88,9 @@ def _takes_the_same(one: "TrainingSettings", other: "TrainingSettings") -> bool:
         "lora_rank",
         "lora_targets",
         "lora_layer_share",
+        "base_4bit",
+        "gradient_checkpointing",
+        "packing",
     )
     return all(_plain(getattr(one, name)) == _plain(getattr(other, name)) for name in names)
 

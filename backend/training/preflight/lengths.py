@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from backend.curation.frozen_sample import sampled_examples
 from backend.curation.lengths import tokenizer_of
 from backend.curation.models import DatasetVersion, DatasetVersionItem
+from ml.cutoff import Ruler
 from ml.encoding import Encoded, Encoder, Example
-from ml.lengths import Ruler, Size
+from ml.lengths import Size, size_of
 from ml.trained_part import Piece, pieces
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _measured(
         example = Example(line["id"], tuple(dict(turn) for turn in line["messages"]))
         characters += sum(len(turn["content"]) for turn in example.messages)
         examples.append(example)
-    sizes = tuple(ruler.size(example) for example in examples)
+    sizes = tuple(size_of(ruler.encoded(example)) for example in examples)
     total = len(sizes) if is_all else int(version.examples[split.value])
     return examples, Part(sizes, total)
 

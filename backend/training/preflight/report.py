@@ -174,6 +174,7 @@ class _Told:
         """Steps, epochs, time and memory."""
         kept, settings = self.train_kept, self.settings
         steps = settings.steps(kept) if kept else 0
+        mixed = kept + settings.general_examples(kept)
         time, memory = Expected(), Expected()
         found = tokenizer_of(self.base_model)
         if self.lengths is not None and found is not None:
@@ -190,7 +191,7 @@ class _Told:
             "train_examples": kept,
             "validation_examples": self.validation_kept,
             "steps": steps,
-            "epochs": steps * settings.examples_per_step / kept if kept else 0.0,
+            "epochs": steps * settings.examples_per_step / mixed if mixed else 0.0,
             "time": asdict(time),
             "memory": asdict(memory),
         }

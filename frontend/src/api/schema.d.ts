@@ -2131,6 +2131,11 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "user" | "assistant";
+        RunParent: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         RunProblem: {
             code: string;
             message: string;
@@ -2205,6 +2210,8 @@ export interface components {
             /** @description May be null, which leaves it out. */
             optional: boolean;
             default: unknown;
+            /** @description Why it can only be as it is here; null where it can be chosen. */
+            unavailable: string | null;
         };
         SettingsPreset: {
             name: string;
@@ -2391,8 +2398,13 @@ export interface components {
             dataset_version: string;
             /** @description Id or slug; the default assistant if not given. */
             assistant?: string | null;
-            /** @description The assistant's base if not given. */
+            /** @description The parent's base, or the assistant's, if not given. */
             base_model?: string | null;
+            /**
+             * Format: uuid
+             * @description An adapter whose weights the run goes on from; its LoRA settings hold.
+             */
+            parent?: string | null;
             /** @description Those that differ from the defaults for this version. */
             settings?: {
                 [key: string]: unknown;
@@ -2436,6 +2448,8 @@ export interface components {
             dataset_version: components["schemas"]["RunVersion"];
             assistant: components["schemas"]["AssistantName"];
             base_model: string;
+            /** @description The adapter that it goes on from. */
+            parent: components["schemas"]["RunParent"] | null;
             settings: {
                 [key: string]: unknown;
             };
@@ -2450,11 +2464,12 @@ export interface components {
         /**
          * @description * `int` - int
          *     * `float` - float
+         *     * `bool` - bool
          *     * `choice` - choice
          *     * `list` - list
          * @enum {string}
          */
-        TypeEnum: "int" | "float" | "choice" | "list";
+        TypeEnum: "int" | "float" | "bool" | "choice" | "list";
         VersionCounts: {
             train: number;
             validation: number;

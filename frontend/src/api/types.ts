@@ -26,6 +26,7 @@ export type Action =
   | 'versions.freeze'
   | 'runs.read'
   | 'runs.write'
+  | 'adapters.export'
   | 'adapters.promote'
   | 'assistants.manage'
   | 'people.manage'
@@ -204,6 +205,8 @@ export interface TrainingRun {
   dataset_version: { id: string; number: number }
   assistant: { id: string; slug: string; name: string }
   base_model: string
+  /** The adapter that it goes on from. */
+  parent: { id: string; name: string } | null
   settings: RunSettings
   started_by: Named | null
   created_at: string
@@ -246,13 +249,15 @@ export interface Metric {
 
 export interface SettingField {
   name: string
-  type: 'int' | 'float' | 'choice' | 'list'
+  type: 'int' | 'float' | 'bool' | 'choice' | 'list'
   min: number | null
   max: number | null
   choices: string[] | null
   /** May be null, which leaves it out. */
   optional: boolean
   default: SettingValue
+  /** Why it can only be as it is here; null where it can be chosen. */
+  unavailable: string | null
 }
 
 export interface RunDefaults {

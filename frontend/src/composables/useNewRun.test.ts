@@ -9,7 +9,7 @@ const api = vi.hoisted(() => ({ runDefaults: vi.fn(), runStart: vi.fn(), version
 vi.mock('@/api/runs', () => api)
 vi.mock('@/api/versions', () => api)
 
-const field = (name: string): SettingField => ({ name, type: 'float', min: 0, max: 100, choices: null, optional: false, default: 1 })
+const field = (name: string): SettingField => ({ name, type: 'float', min: 0, max: 100, choices: null, optional: false, unavailable: null, default: 1 })
 
 function defaultsFor(version: string | undefined): RunDefaults {
   const settings = { epochs: version === undefined ? 1 : 12, batch_size: 4, gradient_accumulation: 1 }

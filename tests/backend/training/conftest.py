@@ -80,7 +80,14 @@ def behave(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> Iterator[Callable
         monkeypatch.setattr(
             process,
             "command",
-            lambda config: [sys.executable, str(SCRIPT), "train", "--config", str(config), *words],
+            lambda what, config: [
+                sys.executable,
+                str(SCRIPT),
+                what,
+                "--config",
+                str(config),
+                *words,
+            ],
         )
 
     choose("steps=3")

@@ -1,8 +1,9 @@
-"""Stands in for ``python -m ml train`` where a test is about who watches it, not about training.
+"""Stands in for ``python -m ml train`` and its like where a test is about who watches it.
 
 Writes the same files. How it behaves comes as words after the configuration: ``steps=N``,
 ``pause=SECONDS`` between steps, ``fail``, ``vanish`` (ends without a word after its steps),
-``deaf`` (obeys neither the stop file nor SIGTERM), ``refuse`` (exit 2).
+``deaf`` (obeys neither the stop file nor SIGTERM), ``refuse`` (exit 2), ``empty`` (a job that
+leaves no result).
 """
 
 import json
@@ -25,7 +26,7 @@ def main() -> int:
         return 2
 
     checkpoint = folder / "checkpoint"
-    done = int((checkpoint / "state.pt").read_text()) if config["resume"] else 0
+    done = int((checkpoint / "state.pt").read_text()) if config.get("resume") else 0
 
     def say(phase: str, step: int, **more: Any) -> None:
         entry = {"phase": phase, "step": step, "total_steps": steps, "error": None, "advice": None}
@@ -67,6 +68,11 @@ def main() -> int:
             advice="Lower the learning rate.",
         )
         return 1
+    if sys.argv[1] != "train":
+        if "empty" not in words:
+            (folder / "result.json").write_text(json.dumps({"asked": config["question"]}))
+        say("finished", steps)
+        return 0
     adapter = folder / "adapter"
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"weights")

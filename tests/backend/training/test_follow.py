@@ -64,12 +64,12 @@ def test_events_and_snapshot_together_tell_the_whole_run(
     run = make_run()
     claimed = queueing.claim_next()
     assert claimed is not None
-    outcome = supervision.run_slice(run_id=run.pk, watch=claimed[1], seconds=0.3)
+    outcome = supervision.job_slice(job_id=run.pk, watch=claimed[1], seconds=0.3)
     assert isinstance(outcome, supervision.Continue)
 
     with listening(run_group(run.pk)) as live:
         first = snapshot(user=trainer, run_id=run.pk)
-        supervision.run_slice(run_id=run.pk, watch=outcome.watch, seconds=30)
+        supervision.job_slice(job_id=run.pk, watch=outcome.watch, seconds=30)
 
     assert first[0]["type"] == "run.state"
     assert first[0]["run_id"] == str(run.pk)

@@ -19,9 +19,9 @@ from backend.curation.models.versions import DatasetVersionItem
 from backend.curation.services import dataset_version_freeze, records_insert
 from backend.training.models import RunMetric, TrainingRun
 from backend.training.preflight import lengths
+from ml.cutoff import within_cutoff
 from ml.encoding import Encoder, Example
 from ml.formats import RecordFields
-from ml.lengths import Ruler, within_cutoff
 from ml.tokens import Tokens
 from tests.backend.conftest import Api
 
@@ -111,12 +111,12 @@ def test_it_leaves_out_exactly_what_the_trainer_would(
     answer = ask(api(trainer), version, settings={"cutoff_tokens": shortest})
 
     told = answer.json()
-    ruler = Ruler(Encoder(Tokens(model), system_prompt=assistant.system_prompt))
+    encoder = Encoder(Tokens(model), system_prompt=assistant.system_prompt)
     rows = [
         Example(example["id"], tuple(example["messages"]))
         for example in sampled_examples(version=version, split=Split.TRAIN, most=9)
     ]
-    _kept, dropped = within_cutoff(rows, ruler=ruler, limit=shortest)
+    _kept, dropped = within_cutoff(encoder, rows, cutoff_tokens=shortest)
     shown = told["tokens"]["too_long_examples"]
     assert {one["id"] for one in shown} == {one["id"] for one in dropped}
     assert told["tokens"]["too_long"] == len(dropped) == 3 - told["train_examples"]

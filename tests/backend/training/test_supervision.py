@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backend.training import ending, process, queueing, supervision, watching
 from backend.training.models import Adapter, RunMetric, TrainingRun
-from backend.training.supervision import Continue, Elsewhere, Ended, Superseded, run_slice
+from backend.training.supervision import Continue, Elsewhere, Ended, Superseded, job_slice
 
 pytestmark = pytest.mark.django_db
 State = TrainingRun.State
@@ -36,7 +36,7 @@ def claim() -> int:
 
 def started(run: TrainingRun) -> int:
     """The run, claimed and with a living process; the number of the slice to come."""
-    outcome = run_slice(run_id=run.pk, watch=claim(), seconds=0)
+    outcome = job_slice(job_id=run.pk, watch=claim(), seconds=0)
     assert isinstance(outcome, Continue)
     run.refresh_from_db()
     assert run.pid is not None
@@ -53,7 +53,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def test_a_run_is_trained_measured_and_leaves_an_adapter(make_run: MakeRun, data_dir: Path) -> None:
     run = make_run()
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     run.refresh_from_db()
     assert (run.state, run.step, run.total_steps, run.pid) == (State.SUCCEEDED, 3, 3, None)
     assert run.started_at is not None
@@ -76,7 +76,7 @@ def test_a_run_is_trained_measured_and_leaves_an_adapter(make_run: MakeRun, data
 
 def test_the_process_gets_the_version_the_prompt_and_the_settings(make_run: MakeRun) -> None:
     run = make_run()
-    run_slice(run_id=run.pk, watch=claim(), seconds=30)
+    job_slice(job_id=run.pk, watch=claim(), seconds=30)
     config = json.loads((run.folder / "run.json").read_text("utf-8"))
     assert config["system_prompt"] == run.system_prompt
     assert config["settings"] == {"seed": 7}
@@ -111,10 +111,10 @@ def test_a_message_that_comes_twice_does_nothing(make_run: MakeRun, behave: Beha
     behave("steps=1000", "pause=0.05")
     run = make_run()
     watch = started(run)
-    again = run_slice(run_id=run.pk, watch=watch, seconds=0)
+    again = job_slice(job_id=run.pk, watch=watch, seconds=0)
     before = TrainingRun.objects.values().get()
     for old in (watch, watch - 1):
-        assert isinstance(run_slice(run_id=run.pk, watch=old, seconds=0), Superseded)
+        assert isinstance(job_slice(job_id=run.pk, watch=old, seconds=0), Superseded)
     assert TrainingRun.objects.values().get() == before
     assert isinstance(again, Continue)
     assert len(list(process.all_in(run.folder.parent))) == 1
@@ -140,11 +140,11 @@ def test_another_watcher_finds_the_process_again(
     monkeypatch.setattr(process, "_children", {})
     ((run_id, watch),) = queueing.unwatched(host=process.this_host())
     assert run_id == run.pk
-    assert isinstance(run_slice(run_id=run.pk, watch=watch, seconds=0), Continue)
+    assert isinstance(job_slice(job_id=run.pk, watch=watch, seconds=0), Continue)
     run.refresh_from_db()
     assert run.pid == first_pid
     watch = run.watch
-    outcome = run_slice(run_id=run.pk, watch=watch, seconds=30)
+    outcome = job_slice(job_id=run.pk, watch=watch, seconds=30)
     assert isinstance(outcome, Ended)
     assert run.metrics.filter(kind="loss").count() == 30
     assert TrainingRun.objects.get().state == State.SUCCEEDED
@@ -158,7 +158,7 @@ def test_a_process_whose_id_nobody_noted_is_found_and_not_started_twice(
     watch = started(run)
     pid = run.pid
     TrainingRun.objects.update(pid=None)
-    run_slice(run_id=run.pk, watch=watch, seconds=0)
+    job_slice(job_id=run.pk, watch=watch, seconds=0)
     run.refresh_from_db()
     assert run.pid == pid
     assert len(list(process.all_in(run.folder.parent))) == 1
@@ -168,7 +168,7 @@ def test_a_foreign_process_with_the_noted_id_is_not_taken_for_ours(make_run: Mak
     run = make_run()
     watch = claim()
     TrainingRun.objects.update(pid=os.getpid())
-    assert isinstance(run_slice(run_id=run.pk, watch=watch, seconds=0), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=watch, seconds=0), Ended)
     run.refresh_from_db()
     assert (run.state, run.error and run.error["code"]) == (State.FAILED, "process_lost")
 
@@ -193,12 +193,12 @@ def test_a_run_without_a_process_has_failed_and_says_how(
 ) -> None:
     behave(*words)
     run = make_run()
-    outcome = run_slice(run_id=run.pk, watch=claim(), seconds=0.5 if kill else 30)
+    outcome = job_slice(job_id=run.pk, watch=claim(), seconds=0.5 if kill else 30)
     if kill:
         assert isinstance(outcome, Continue)
         run.refresh_from_db()
         os.kill(run.pid or 0, signal.SIGKILL)
-        outcome = run_slice(run_id=run.pk, watch=outcome.watch, seconds=30)
+        outcome = job_slice(job_id=run.pk, watch=outcome.watch, seconds=30)
     assert isinstance(outcome, Ended)
     run.refresh_from_db()
     assert (run.state, run.resumable, run.pid) == (State.FAILED, resumable, None)
@@ -220,14 +220,14 @@ def test_a_stop_ends_the_process_with_a_checkpoint_and_the_run_goes_on_from_ther
     TrainingRun.objects.transition(
         run.pk, State.RUNNING, State.STOPPING, stop_asked_at=timezone.now()
     )
-    assert isinstance(run_slice(run_id=run.pk, watch=watch, seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=watch, seconds=30), Ended)
     run.refresh_from_db()
     assert (run.state, run.resumable, run.error) == (State.STOPPED, True, None)
     assert 3 <= run.step < 20
     stopped_at = run.step
 
     TrainingRun.objects.transition(run.pk, State.STOPPED, State.QUEUED)
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     run.refresh_from_db()
     assert (run.state, run.step) == (State.SUCCEEDED, 20)
     assert json.loads((run.folder / "run.json").read_text())["resume"] is True
@@ -248,7 +248,7 @@ def test_a_process_that_does_not_obey_is_killed(
     TrainingRun.objects.transition(
         run.pk, State.RUNNING, State.STOPPING, stop_asked_at=timezone.now()
     )
-    assert isinstance(run_slice(run_id=run.pk, watch=watch, seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=watch, seconds=30), Ended)
     run.refresh_from_db()
     assert (run.state, run.resumable) == (State.STOPPED, False)
 
@@ -264,7 +264,7 @@ def test_a_trainer_that_shuts_down_hands_its_run_back(make_run: MakeRun, behave:
     assert list(process.all_in(run.folder.parent)) == []
     done = run.step
 
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     run.refresh_from_db()
     assert (run.state, run.step, run.advice) == (State.SUCCEEDED, 20, "")
     assert 1 <= done < 20
@@ -292,13 +292,13 @@ def test_a_run_handed_back_before_its_checkpoint_begins_anew(
     assert supervision.hand_back()
     run.refresh_from_db()
     assert (run.state, run.resumable) == (State.QUEUED, False)
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     assert set(run.metrics.values_list("step", flat=True)) == {1, 2, 3}
 
 
 def test_a_run_whose_checkpoint_is_gone_does_not_silently_begin_anew(make_run: MakeRun) -> None:
     run = make_run(resumable=True)
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     run.refresh_from_db()
     assert run.state == State.FAILED
     assert run.error is not None
@@ -309,7 +309,7 @@ def test_a_run_whose_checkpoint_is_gone_does_not_silently_begin_anew(make_run: M
 def test_a_folder_that_cannot_be_written_fails_the_run(make_run: MakeRun, data_dir: Path) -> None:
     (data_dir / "runs").write_text("in the way")
     run = make_run()
-    assert isinstance(run_slice(run_id=run.pk, watch=claim(), seconds=30), Ended)
+    assert isinstance(job_slice(job_id=run.pk, watch=claim(), seconds=30), Ended)
     run.refresh_from_db()
     assert run.state == State.FAILED
     assert run.error is not None
@@ -326,7 +326,7 @@ def test_nobody_watches_so_somebody_is_asked_and_at_last_the_machine_is_given_up
     TrainingRun.objects.update(heartbeat_at=long_ago, host="elsewhere")
     assert queueing.unwatched() == [(run.pk, watch + 1)]
     assert queueing.unwatched() == [(run.pk, watch + 2)]
-    assert run_slice(run_id=run.pk, watch=watch + 2, seconds=0) == Elsewhere("elsewhere")
+    assert job_slice(job_id=run.pk, watch=watch + 2, seconds=0) == Elsewhere("elsewhere")
 
     waited = timezone.now() - timedelta(seconds=queueing.LOST_AFTER_S + 1)
     TrainingRun.objects.update(asked_at=waited)

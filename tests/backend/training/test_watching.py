@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from backend.accounts.models import User
-from backend.training.models import RunMetric, TrainingRun
+from backend.training.models import Adapter, AdapterJob, RunMetric, TrainingRun
 from tests.backend.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +126,22 @@ def test_two_machines_take_waiting_runs_in_turn(api: As, curator: User, make_run
     assert found[3] is not None
     assert found[4] is not None
     assert (found[4] - found[3]).total_seconds() == pytest.approx(540)
+
+
+def test_a_job_on_an_adapter_takes_its_turn_in_between(
+    api: As, curator: User, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    done = make_run(state=State.SUCCEEDED)
+    adapter = Adapter.objects.create(
+        name="abc-run-1", run=done, assistant=done.assistant, base_model=done.base_model, path="x"
+    )
+    make_run(state=State.RUNNING, host="one", remaining_s=60.0)
+    evaluation = {"adapter": adapter, "kind": AdapterJob.Kind.EVALUATE}
+    ended = {"started_at": now, "finished_at": now + timedelta(seconds=90)}
+    AdapterJob.objects.create(number=1, state=State.SUCCEEDED, **evaluation, **ended)
+    AdapterJob.objects.create(number=2, **evaluation)
+    make_run()
+    (start,) = starts(api(curator)).values()
+    assert start is not None
+    assert 140 < (start - now).total_seconds() < 165
