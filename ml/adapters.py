@@ -15,6 +15,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from ml.errors import ConfigError, ModelLoadError
+from ml.memory import is_out_of_memory
 from ml.messages import template_hash
 from ml.run_files import RunFiles
 from ml.settings import ALL_LINEAR, MLP
@@ -70,12 +71,14 @@ def _base(
         base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True, **more
         )
-    except (OSError, ValueError) as error:
+        if settings.gradient_checkpointing:
+            base.activation_checkpointing_enable()
+    except Exception as error:  # transformers raises whatever the files make it raise
+        if is_out_of_memory(error):
+            raise
         raise ModelLoadError(f"The model in {folder} cannot be loaded: {error}") from error
     if not settings.base_4bit:  # those are where they belong
         cast("torch.nn.Module", base).to(device)
-    if settings.gradient_checkpointing:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
     return base
 
 
