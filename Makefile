@@ -33,7 +33,7 @@ test:
 	@test -f data/local/models/smollm2-135m-instruct/config.json || \
 		TQDM_DISABLE=1 $(PYTHON) -m ml convert --base-model packaged:smollm2-135m-instruct --models-dir data/local/models
 	@echo "== pytest"
-	@$(BIN)/pytest
+	@sh scripts/tests.sh
 	@echo "== browser tests"
 	@$(BIN)/pytest tests/e2e
 
