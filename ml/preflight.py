@@ -105,7 +105,9 @@ def _of_steps(facts: Facts) -> Iterator[Caution]:
         better = replace(settings, **fix).steps(facts.train)
         params = {"examples": facts.train, "steps": steps, "better": better}
         yield Caution("few_steps", params, fix)
-    epochs = steps * settings.examples_per_step / _mixed(settings, facts.train)
+    epochs = settings.epochs
+    if settings.max_steps is not None:
+        epochs = steps * settings.examples_per_step / _mixed(settings, facts.train)
     if steps >= FEW_STEPS and epochs > MOST_EPOCHS:
         shown = {"epochs": round(epochs, 1), "most": MOST_EPOCHS}
         fix = {"epochs": MOST_EPOCHS} if settings.max_steps is None else {}

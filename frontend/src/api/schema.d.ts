@@ -2378,6 +2378,8 @@ export interface components {
             dataset_version: components["schemas"]["RunVersion"];
             assistant: components["schemas"]["AssistantName"];
             base_model: string;
+            /** @description The adapter that it goes on from. */
+            parent: components["schemas"]["RunParent"] | null;
             settings: {
                 [key: string]: unknown;
             };
