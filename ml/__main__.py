@@ -112,9 +112,9 @@ def _share_processors() -> None:
 
 def _train(options: argparse.Namespace) -> int:
     _share_processors()
-    from ml import training
+    from ml.training import command
 
-    return training.main(options.config)
+    return command.main(options.config)
 
 
 def _merge(options: argparse.Namespace) -> int:
