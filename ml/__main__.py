@@ -1,4 +1,4 @@
-"""``python -m ml``: train, merge, export, serve, chat, convert; parses, calls, prints.
+"""``python -m ml``: train, evaluate, merge, export, serve, chat, convert; parses, calls, prints.
 
 Each command imports what it needs when it runs, so that ``--help`` and a wrong option are told
 without loading torch.
@@ -37,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a LoRA adapter as a run.json says")
     train.add_argument("--config", type=Path, required=True, metavar="run.json")
     train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser("evaluate", help="compare an adapter as a job.json says")
+    evaluate.add_argument("--config", type=Path, required=True, metavar="job.json")
+    evaluate.set_defaults(command=_evaluate)
 
     merge = commands.add_parser("merge", help="make one model of an adapter and its base")
     merge.add_argument("--adapter_model", "--adapter-model", type=Path, required=True)
@@ -112,9 +116,16 @@ def _share_processors() -> None:
 
 def _train(options: argparse.Namespace) -> int:
     _share_processors()
-    from ml import training
+    from ml.training import command
 
-    return training.main(options.config)
+    return command.main(options.config)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    _share_processors()
+    from ml.evaluation import command
+
+    return command.main(options.config)
 
 
 def _merge(options: argparse.Namespace) -> int:

@@ -28,12 +28,25 @@ Phase = Literal[
 ]
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir", "train_file")
-OPTIONAL: Final = ("model_hub", "validation_file", "system_prompt", "settings", "resume", "card")
+OPTIONAL: Final = (
+    "model_hub",
+    "validation_file",
+    "general_file",
+    "parent_adapter",
+    "system_prompt",
+    "settings",
+    "resume",
+    "card",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """``run.json`` with its types; ``card`` is provenance that only passes through."""
+    """``run.json`` with its types; ``card`` is provenance that only passes through.
+
+    ``general_file`` holds the examples that are mixed in, ``parent_adapter`` is the folder of the
+    adapter that the run goes on from.
+    """
 
     output_dir: Path
     base_model: str
@@ -41,6 +54,8 @@ class RunConfig:
     model_hub: ModelHub
     train_file: Path
     validation_file: Path | None
+    general_file: Path | None
+    parent_adapter: Path | None
     system_prompt: str
     settings: TrainingSettings
     resume: bool
@@ -66,19 +81,27 @@ def read_config(path: Path) -> RunConfig:
     hub = given.get("model_hub", "huggingface")
     if hub not in {"huggingface", "modelscope"}:
         raise ConfigError(f"model_hub must be huggingface or modelscope, not “{hub}”.")
-    validation = given.get("validation_file")
     return RunConfig(
         output_dir=Path(given["output_dir"]),
         base_model=given["base_model"],
         models_dir=Path(given["models_dir"]),
         model_hub=cast("ModelHub", hub),
         train_file=Path(given["train_file"]),
-        validation_file=Path(validation) if validation else None,
+        validation_file=_path(given, "validation_file"),
+        general_file=_path(given, "general_file"),
+        parent_adapter=_path(given, "parent_adapter"),
         system_prompt=str(given.get("system_prompt") or ""),
         settings=_settings(given.get("settings") or {}),
         resume=bool(given.get("resume", False)),
         card=dict(given.get("card") or {}),
     )
+
+
+def _path(given: dict[str, Any], name: str) -> Path | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{name} must be a path.")
+    return Path(value) if value else None
 
 
 def _settings(given: dict[str, Any]) -> TrainingSettings:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backend.serving import export_views, usage_views, views
+from backend.serving import evaluation_views, export_views, usage_views, views
 
 urlpatterns = [
     path(
@@ -26,6 +26,11 @@ urlpatterns = [
         "assistants/<uuid:assistant_id>/rollback",
         views.AssistantRollbackView.as_view(),
         name="assistant-rollback",
+    ),
+    path(
+        "assistants/<uuid:assistant_id>/gate",
+        evaluation_views.AssistantGateView.as_view(),
+        name="assistant-gate",
     ),
     path("adapters", views.AdaptersView.as_view(), name="adapters"),
     path("adapters/<uuid:adapter_id>", views.AdapterView.as_view(), name="adapter"),
@@ -58,5 +63,31 @@ urlpatterns = [
         "adapters/<uuid:adapter_id>/exports/<uuid:export_id>/archive",
         export_views.ExportArchiveView.as_view(),
         name="export-archive",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/evaluate",
+        evaluation_views.AdapterEvaluateView.as_view(),
+        name="adapter-evaluate",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/standing",
+        evaluation_views.AdapterStandingView.as_view(),
+        name="adapter-standing",
+    ),
+    path("evaluations", evaluation_views.EvaluationsView.as_view(), name="evaluations"),
+    path(
+        "evaluations/<uuid:evaluation_id>",
+        evaluation_views.EvaluationView.as_view(),
+        name="evaluation",
+    ),
+    path(
+        "evaluations/<uuid:evaluation_id>/answers",
+        evaluation_views.EvaluationAnswersView.as_view(),
+        name="evaluation-answers",
+    ),
+    path(
+        "evaluations/<uuid:evaluation_id>/stop",
+        evaluation_views.EvaluationStopView.as_view(),
+        name="evaluation-stop",
     ),
 ]

@@ -216,8 +216,13 @@ def has_checkpoint(folder: "Path") -> bool:
 
 
 def has_adapter(folder: "Path") -> bool:
-    """Whether the weights have landed."""
-    return (folder / ADAPTER / "adapter_model.safetensors").is_file()
+    """Whether the weights of the run in ``folder`` have landed."""
+    return holds_adapter(folder / ADAPTER)
+
+
+def holds_adapter(folder: "Path") -> bool:
+    """Whether ``folder`` holds weights."""
+    return (folder / "adapter_model.safetensors").is_file()
 
 
 def ask_to_stop(folder: "Path") -> None:

@@ -97,6 +97,24 @@ class ServedModel:
         logits: torch.Tensor = output.logits[:, -1]
         return logits
 
+    @torch.inference_mode()
+    def all_logits(self, ids: Sequence[int], *, first: int, adapter: str | None) -> torch.Tensor:
+        """Logits after each of ``ids`` from place ``first`` on, shape (T - first, V)."""
+        inputs = {
+            "input_ids": torch.tensor([ids], device=self.device),
+            "use_cache": False,
+            "logits_to_keep": len(ids) - first,
+        }
+        if self._peft is None:
+            output = self._base(**inputs)
+        elif adapter is not None:
+            self._activate(adapter)
+            output = self._base(**inputs)
+        else:
+            output = self._peft(**inputs, adapter_names=[BASE_ROW])
+        logits: torch.Tensor = output.logits[0]
+        return logits
+
     def load_adapter(self, folder: Path) -> str:
         """Loads the LoRA adapter in ``folder`` beside the others; its name in ``logits()``.
 

@@ -260,3 +260,11 @@ def test_numbers_of_the_answers_stand_in_the_documents(records: list[RecordField
     assert len(numbers) > 20
     known = set(re.findall(r"\d+(?:[,:]\d+)?", text))
     assert numbers - known == set()
+
+
+def test_no_general_example_answers_a_probe(probe: list[RecordFields]) -> None:
+    general = read("general_examples.json")
+
+    assert Counter(example.language for example in general) == {"zh": 30, "en": 30}
+    probed = {question_key(question.instruction) for question in probe}
+    assert probed.isdisjoint(question_key(example.instruction) for example in general)
