@@ -104,8 +104,8 @@ bench: setup
 	@$(PYTHON) scripts/bench_curation.py
 
 ROUNDS ?= 5
-STEPS ?= 12
-## make bench-llamafactory   our trainer beside LLaMA-Factory 0.9.5 (ROUNDS=5 STEPS=12)
+STEPS ?= 10
+## make bench-llamafactory   our trainer beside LLaMA-Factory 0.9.5 (ROUNDS=5 STEPS=10)
 bench-llamafactory: setup
 	@$(PYTHON) scripts/bench_llamafactory.py --rounds $(ROUNDS) --steps $(STEPS)
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import torch
 
 # Of the base's folder; weights, their index and config.json are written anew.
-NOT_COPIED: Final = {".safetensors", ".bin", ".gguf", ".md"}
+NOT_COPIED: Final = {
+    *(".safetensors", ".bin", ".gguf", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".ot"),
+    ".md",
+}
 WRITTEN: Final = ("config.json", "model.safetensors.index.json", "pytorch_model.bin.index.json")
 # Only transformers 5 knows this class; both know the other, which reads the same tokenizer.json.
 CLASS_OF_TRANSFORMERS_5: Final = "TokenizersBackend"

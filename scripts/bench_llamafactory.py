@@ -2,7 +2,7 @@
 
 The sample records, SmolLM2-135M, the same batch, rank, targets and steps; on the processor. What
 counts is examples a second of the training loop: LLaMA-Factory's token counts include padding.
-Every round runs each of the three once; the table has the medians. ``ROUNDS=5 STEPS=12`` are the
+Every round runs each of the three once; the table has the medians. ``ROUNDS=5 STEPS=10`` are the
 defaults, and take about ten minutes on two cores that have nothing else to do.
 """
 
@@ -41,7 +41,7 @@ TARGETS: Final = {True: {BF16: 1.8, DEFAULT: 3.0}, False: {DEFAULT: 1.2}}
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=10)
     given = parser.parse_args()
     environment.prepare()
     folder = Path(tempfile.mkdtemp(prefix="loredesk-llamafactory-"))
