@@ -35,6 +35,7 @@ class ModelShape:
         layers: how many stand on one another.
         hidden: width between the layers.
         intermediate: width within the feed-forward part.
+        heads: of the attention, in each layer.
         vocabulary: how many tokens there are.
         matrices: the linear parts of all layers.
     """
@@ -43,6 +44,7 @@ class ModelShape:
     layers: int
     hidden: int
     intermediate: int
+    heads: int
     vocabulary: int
     matrices: tuple[Matrix, ...]
 
@@ -73,6 +75,7 @@ def model_shape(folder: Path) -> ModelShape | None:
             layers=int(text["num_hidden_layers"]),
             hidden=int(text["hidden_size"]),
             intermediate=int(text["intermediate_size"]),
+            heads=int(text["num_attention_heads"]),
             vocabulary=int(text["vocab_size"]),
             matrices=tuple(_matrices(shapes)),
         )

@@ -82,7 +82,7 @@ def _of_lengths(facts: Facts) -> Iterator[Caution]:
     longest = max(size.tokens for size in facts.sizes)
     if facts.too_long:
         roomy = CUTOFF_STEP * math.ceil(longest / CUTOFF_STEP)
-        params = {"count": facts.too_long, "longest": longest, "limit": limit}
+        params: dict[str, float] = {"count": facts.too_long, "longest": longest, "limit": limit}
         fix = {"cutoff_tokens": min(roomy, context)} if longest <= context else {}
         yield Caution("nothing_fits" if facts.train == 0 else "too_long", params, fix)
     if settings.cutoff_tokens > context:

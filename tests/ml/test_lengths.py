@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.costs import Work, memory_bytes, passes_per_token, work
+from ml.costs import LIBRARIES, Work, memory_bytes, passes_per_token, work
 from ml.cutoff import Ruler, within_cutoff
 from ml.encoding import IGNORED, Encoder, Example, invented_person
 from ml.lengths import Size, histogram, size_of
@@ -150,7 +150,7 @@ def test_checkpointing_costs_time_and_saves_memory(tiny_model: Path) -> None:
 
     assert passes_per_token(checkpointed) == 1.5 * passes_per_token(without)
     much, little = (
-        memory_bytes(shape, settings, longest=200, answer=50)
+        memory_bytes(shape, settings, longest=200, answer=50, on_card=False)
         for settings in (without, checkpointed)
     )
     assert little < much
@@ -193,8 +193,13 @@ def test_more_examples_at_once_need_more_memory_and_the_weights_are_in_it(tiny_m
     shape = model_shape(tiny_model)
     assert shape is not None
     one, four = (
-        memory_bytes(shape, TrainingSettings(batch_size=size), longest=200, answer=50)
+        memory_bytes(
+            shape, TrainingSettings(batch_size=size), longest=200, answer=50, on_card=False
+        )
         for size in (1, 4)
     )
 
     assert four > one > 4 * shape.parameters
+    on_card = memory_bytes(shape, TrainingSettings(), longest=200, answer=50, on_card=True)
+    # The libraries, and what 4 heads of 2 layers give 800 tokens for one another.
+    assert four - on_card == LIBRARIES + 2 * 4 * 800**2 * 4

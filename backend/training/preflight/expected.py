@@ -1,7 +1,10 @@
 """Time and memory that a run is expected to take: measured before, or said not to be known."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings as django_settings
 
 from backend.training.past_runs import Measured, measured_before
 from ml.costs import memory_bytes, passes_per_token, work
@@ -9,11 +12,12 @@ from ml.model_shape import model_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from backend.training.preflight.lengths import VersionLengths
     from ml.lengths import Size
     from ml.settings import TrainingSettings
+
+NVIDIA_CARD: Final = Path("/dev/nvidia0")
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,15 @@ def _memory(
         return Expected()
     longest = max(size.tokens for size in kept)
     answer = max(size.tokens - size.prompt for size in kept)
-    return Expected(memory_bytes(shape, settings, longest=longest, answer=answer))
+    needed = memory_bytes(
+        shape, settings, longest=longest, answer=answer, on_card=_computes_on_card()
+    )
+    return Expected(needed)
+
+
+def _computes_on_card() -> bool:
+    """Whether the trainer has a graphics card, as far as it shows here without PyTorch."""
+    return any(django_settings.TRAINING_DEVICES) or NVIDIA_CARD.exists()
 
 
 def _takes_the_same(one: "TrainingSettings", other: "TrainingSettings") -> bool:

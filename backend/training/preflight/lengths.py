@@ -136,7 +136,8 @@ def _measured(
         if len(examples) == most or characters > MOST_CHARACTERS:
             is_all = False
             break
-        example = Example(line["id"], tuple(dict(turn) for turn in line["messages"]))
+        turns = ({"role": turn["role"], "content": turn["content"]} for turn in line["messages"])
+        example = Example(line["id"], tuple(turns))
         characters += sum(len(turn["content"]) for turn in example.messages)
         examples.append(example)
     sizes = tuple(size_of(ruler.encoded(example)) for example in examples)

@@ -83,7 +83,9 @@ class PreflightTokens(serializers.Serializer[Any]):
         help_text="Not all were measured: what is counted is told for all from a chance sample."
     )
     limit = serializers.IntegerField(help_text="Longer examples are left out.")
-    context = serializers.IntegerField(help_text="What the base model reads.")
+    context = serializers.IntegerField(  # type: ignore[assignment]  # the JSON's, not the field's own
+        help_text="What the base model reads."
+    )
     shortest = serializers.IntegerField()
     longest = serializers.IntegerField()
     mean = serializers.FloatField()

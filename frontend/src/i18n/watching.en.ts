@@ -12,7 +12,7 @@ export default {
     time: 'Expected time',
     about: 'about {value}',
     measuredBy: 'as measured in run {run}',
-    estimate: 'rough estimate from the model’s size, without the libraries',
+    estimate: 'rough estimate from the model’s shape',
     noRunYet: 'known after a first run with this base model and precision',
     fine: 'Nothing speaks against starting like this.',
     cautions: 'What to know before the start',

@@ -14,7 +14,7 @@ const zh: typeof watching = {
     time: '预计用时',
     about: '约 {value}',
     measuredBy: '依据训练 {run} 的实测',
-    estimate: '按模型大小粗略估算，不含程序库本身',
+    estimate: '按模型的形状粗略估算',
     noRunYet: '用这个基座模型和精度训练过一次后可知',
     fine: '这样开始没有问题。',
     cautions: '开始前须知',

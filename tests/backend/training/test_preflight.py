@@ -113,8 +113,11 @@ def test_it_leaves_out_exactly_what_the_trainer_would(
     told = answer.json()
     encoder = Encoder(Tokens(model), system_prompt=assistant.system_prompt)
     rows = [
-        Example(example["id"], tuple(example["messages"]))
-        for example in sampled_examples(version=version, split=Split.TRAIN, most=9)
+        Example(
+            line["id"],
+            tuple({"role": m["role"], "content": m["content"]} for m in line["messages"]),
+        )
+        for line in sampled_examples(version=version, split=Split.TRAIN, most=9)
     ]
     _kept, dropped = within_cutoff(encoder, rows, cutoff_tokens=shortest)
     shown = told["tokens"]["too_long_examples"]
