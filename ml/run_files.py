@@ -160,6 +160,15 @@ class RunFiles:
         self._last = entry
         write_whole(self._status, json.dumps(entry, ensure_ascii=False))
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether some process of the run has said that it failed."""
+        try:
+            said = json.loads(self._status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(said, dict) and said.get("phase") == "failed"
+
     def metric(self, event: dict[str, Any]) -> None:
         """Append one line to ``trainer_log.jsonl``."""
         with self._metrics.open("a", encoding="utf-8") as file:
