@@ -1,4 +1,6 @@
 /** English words of the pages. `zh.ts` has the same keys; a test compares them. */
+import evaluation from './evaluation.en'
+
 export default {
   app: {
     name: 'Loredesk',
@@ -373,4 +375,5 @@ export default {
     rollbackConfirm: 'Roll back',
     rolledBack: '{assistant} now answers with {adapter}.',
   },
+  evaluation,
 }

@@ -1,5 +1,6 @@
 /** 界面中文。键与 `en.ts` 一致，由测试比对。 */
 import type en from './en'
+import evaluation from './evaluation.zh'
 
 const zh: typeof en = {
   app: {
@@ -375,6 +376,7 @@ const zh: typeof en = {
     rollbackConfirm: '回滚',
     rolledBack: '{assistant} 现在用 {adapter} 回答。',
   },
+  evaluation,
 }
 
 export default zh
