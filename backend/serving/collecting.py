@@ -14,7 +14,7 @@ from backend.serving.models import Evaluation, EvaluationAnswer
 from backend.training.models import AdapterJob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping  # of Any: JSON that ``python -m ml evaluate`` leaves
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +22,6 @@ UNREADABLE: Final = gettext_noop("The evaluation left a result that cannot be re
 # Below this a difference of two shares is none that anybody would see.
 NO_CHANGE: Final = 0.01
 NOTED: Final = ("device", "precision", "seconds", "left_out", "thinned")
-
-# What ``python -m ml evaluate`` leaves. Any: its JSON.
-Result = "Mapping[str, Any]"
 
 
 def evaluations_collect() -> int:

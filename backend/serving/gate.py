@@ -5,13 +5,11 @@ where nothing is. A reason is a code with its numbers; ``reason_text`` makes a s
 """
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 # The company's own questions; what the gate compares on.
 OWN: Final = ("golden", "validation")
@@ -19,7 +17,7 @@ PROBE: Final = "probe"
 # Numbers that come from the same answers may differ by rounding.
 TOLERANCE: Final = 1e-9
 
-Scores = "Mapping[str, Mapping[str, Mapping[str, float | None]]]"
+Scores = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 # A code with its numbers. Any: names and numbers.
 Reason = dict[str, Any]
 
@@ -62,7 +60,7 @@ def reference_of(scores: Scores) -> str:
     return "production" if "production" in scores else "base"
 
 
-def _reasons(scores: Scores, thresholds: Thresholds) -> "Iterator[Reason]":
+def _reasons(scores: Scores, thresholds: Thresholds) -> Iterator[Reason]:
     candidate, reference = scores["candidate"], scores[reference_of(scores)]
     count = sum(int(candidate[kind]["count"] or 0) for kind in OWN if kind in candidate)
     if count < thresholds.min_examples:
@@ -78,10 +76,10 @@ def _reasons(scores: Scores, thresholds: Thresholds) -> "Iterator[Reason]":
 
 def _worse_answers(
     kind: str,
-    candidate: "Mapping[str, float | None]",
-    reference: "Mapping[str, float | None]",
+    candidate: Mapping[str, float | None],
+    reference: Mapping[str, float | None],
     thresholds: Thresholds,
-) -> "Iterator[Reason]":
+) -> Iterator[Reason]:
     for metric, allowed in (
         ("chrf", thresholds.max_chrf_drop),
         ("rouge_l", thresholds.max_rouge_l_drop),
@@ -101,11 +99,11 @@ def _worse_answers(
         }
 
 
-def _share(means: "Mapping[str, float | None]", metric: str) -> float:
+def _share(means: Mapping[str, float | None], metric: str) -> float:
     return means[metric] or 0.0
 
 
-def _perplexity(means: "Mapping[str, float | None]") -> float:
+def _perplexity(means: Mapping[str, float | None]) -> float:
     value = means["perplexity"]
     return math.inf if value is None else value
 

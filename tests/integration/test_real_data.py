@@ -77,7 +77,9 @@ def test_the_validation_loss_falls_and_every_metric_follows_from_the_stored_answ
         "train", {"train_file": str(folder / "train.jsonl"), "settings": settings}, folder
     )
     lines = (trained / "trainer_log.jsonl").read_text("utf-8").splitlines()
-    validation = [entry["eval_loss"] for line in lines if "eval_loss" in (entry := json.loads(line))]
+    validation = [
+        entry["eval_loss"] for line in lines if "eval_loss" in (entry := json.loads(line))
+    ]
     assert len(validation) == 3
     assert validation[-1] < validation[0]
 

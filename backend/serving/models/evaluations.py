@@ -1,5 +1,7 @@
 """Comparisons of an adapter with what is in production, answer by answer."""
 
+from typing import TYPE_CHECKING
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +10,9 @@ from backend.assistants.models import Assistant
 from backend.common.models import BaseModel
 from backend.curation.models import Record, Revision
 from backend.training.models import Adapter, AdapterJob
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 class Evaluation(BaseModel):
@@ -83,7 +88,7 @@ class EvaluationAnswer(models.Model):
         return f"{self.model} on {self.kind} {self.example}"
 
 
-def _share(label: str, default: float) -> "models.FloatField[float, float]":
+def _share(label: "_StrPromise", default: float) -> "models.FloatField[float, float]":
     return models.FloatField(
         label, default=default, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
     )

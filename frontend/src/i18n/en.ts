@@ -2,6 +2,7 @@
 import exports from './exports.en'
 import { setting, settingValue } from './settings.en'
 import watching from './watching.en'
+import evaluation from './evaluation.en'
 
 export default {
   ...watching,
@@ -361,4 +362,5 @@ export default {
     rolledBack: '{assistant} now answers with {adapter}.',
   },
   exports,
+  evaluation,
 }

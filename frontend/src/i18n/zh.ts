@@ -3,6 +3,7 @@ import exports from './exports.zh'
 import type en from './en'
 import { setting, settingValue } from './settings.zh'
 import watching from './watching.zh'
+import evaluation from './evaluation.zh'
 
 const zh: typeof en = {
   ...watching,
@@ -362,6 +363,7 @@ const zh: typeof en = {
     rolledBack: '{assistant} 现在用 {adapter} 回答。',
   },
   exports,
+  evaluation,
 }
 
 export default zh
