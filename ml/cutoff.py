@@ -1,14 +1,28 @@
-"""Which examples fit: longer ones are left out and listed, never cut. Needs no torch."""
+"""Which examples fit: longer ones are left out and listed, never cut. Needs no torch.
+
+The trainer and the pre-flight both read this, so that they cannot disagree.
+"""
 
 import random
 from collections.abc import Sequence
 from typing import Final
 
-from ml.encoding import Encoder, Example, invented_person
+from ml.encoding import Encoded, Encoder, Example, invented_person
 from ml.messages import Person, system_message
 
 # People among whom the one with the longest lines of a system prompt is looked for.
 ASKED_BY: Final = 4
+
+
+class Ruler:
+    """Encodes examples as the person asks whose prompt is the longest."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self.person = _wordiest(encoder)
+
+    def encoded(self, example: Example) -> Encoded:
+        return self.encoder.encode(example, self.person)
 
 
 def within_cutoff(
@@ -22,10 +36,10 @@ def within_cutoff(
         cutoff_tokens: the longest that fits; the model's own limit holds as well.
     """
     limit = min(cutoff_tokens, encoder.tokens.context_length)
-    person = _wordiest(encoder)
+    ruler = Ruler(encoder)
     kept, dropped = [], []
     for example in examples:
-        length = len(encoder.encode(example, person).input_ids)
+        length = len(ruler.encoded(example).input_ids)
         if length <= limit:
             kept.append(example)
         else:

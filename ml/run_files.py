@@ -14,7 +14,18 @@ from ml.base_models import ModelHub
 from ml.errors import ConfigError
 from ml.settings import TrainingSettings
 
-Phase = Literal["loading", "training", "saving", "finished", "stopped", "failed"]
+Phase = Literal[
+    "loading",
+    "training",
+    "evaluating",
+    "merging",
+    "comparing",
+    "converting",
+    "saving",
+    "finished",
+    "stopped",
+    "failed",
+]
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir", "train_file")
 OPTIONAL: Final = (

@@ -54,6 +54,11 @@ class TrainingRunOutput(serializers.Serializer[Any]):
     position = serializers.IntegerField(
         allow_null=True, help_text="In the queue, from 1; null unless it waits."
     )
+    expected_start = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Of a run that waits; null where it is not known. Not on the socket.",
+    )
     adapter = serializers.UUIDField(allow_null=True)
     adapter_name = serializers.CharField(allow_null=True)
     error = RunProblem(allow_null=True)
@@ -68,6 +73,21 @@ class TrainingRunOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class CurveAdvice(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="A sentence for people.")
+    fix = serializers.DictField(help_text="Settings for the next run; perhaps empty.")
+
+
+class TrainingRunDetailOutput(TrainingRunOutput):
+    """One run, with what takes its curves to be read."""
+
+    curve_advice = CurveAdvice(many=True, help_text="What the curves so far advise.")
+    best_step = serializers.IntegerField(
+        allow_null=True, help_text="Where the validation loss was lowest."
+    )
 
 
 class TrainingRunInput(serializers.Serializer[Any]):

@@ -83,7 +83,8 @@ def test_small_sets_get_about_as_many_steps_as_middling_ones() -> None:
 
 def test_the_web_side_may_import_it_without_torch() -> None:
     modules = (
-        "ml.settings, ml.presets, ml.combinations, ml.advice, ml.cutoff, "
+        "ml.settings, ml.presets, ml.combinations, ml.advice, ml.cutoff, ml.preflight, ml.costs, "
+        "ml.curve_advice, ml.encoding, ml.lengths, ml.model_shape, ml.trained_part, "
         "ml.messages, ml.tokens, ml.errors, ml.formats"
     )
     code = (

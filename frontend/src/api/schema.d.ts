@@ -36,6 +36,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/adapters/{adapter_id}/evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_evaluate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_get"];
+        put?: never;
+        post?: never;
+        delete: operations["adapters_exports_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_exports_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/adapters/{adapter_id}/promote": {
         parameters: {
             query?: never;
@@ -46,6 +142,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["adapters_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the gate says of the adapter against what is in production now. */
+        get: operations["adapters_standing"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -82,6 +195,22 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["assistants_update"];
+        trace?: never;
+    };
+    "/api/v1/assistants/{assistant_id}/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["assistants_gate_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["assistants_gate_update"];
         trace?: never;
     };
     "/api/v1/assistants/{assistant_id}/history": {
@@ -261,6 +390,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dataset-versions/{version_id}/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_preflight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dataset-versions/preview": {
         parameters: {
             query?: never;
@@ -271,6 +416,70 @@ export interface paths {
         get: operations["dataset_versions_preview"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_answers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evaluations_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1163,6 +1372,18 @@ export interface components {
             reason: string;
             records: number;
         };
+        Caution: {
+            code: string;
+            /** @description A sentence for people. */
+            message: string;
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description Settings that would mend it; empty where none does. */
+            fix: {
+                [key: string]: unknown;
+            };
+        };
         ChangeCounts: {
             added: number;
             changed: number;
@@ -1204,6 +1425,20 @@ export interface components {
             updated_at: string;
             /** Format: uuid */
             current_message: string | null;
+        };
+        CountedFinding: {
+            code: string;
+            name: string;
+            count: number;
+        };
+        CurveAdvice: {
+            code: string;
+            /** @description A sentence for people. */
+            message: string;
+            /** @description Settings for the next run; perhaps empty. */
+            fix: {
+                [key: string]: unknown;
+            };
         };
         /** @description Of what has ``findings``: what people call each kind. */
         DatasetVersionOutput: {
@@ -1271,6 +1506,10 @@ export interface components {
              */
             proof: components["schemas"]["ProofEnum"];
             readonly proof_note: string;
+            /** Format: uuid */
+            evaluation: string | null;
+            /** @description What the gate said then; null where nothing fitting was evaluated. */
+            readonly gate_passed: boolean | null;
         };
         /**
          * @description * `promote` - promoted
@@ -1306,12 +1545,105 @@ export interface components {
             /** @description A sentence for people. */
             reason: string;
         };
+        EvaluateInputRequest: {
+            /** @description Id or slug; default: whom it was trained for. */
+            assistant?: string;
+        };
+        /** @description Needs rows of ``evaluation_selectors.evaluation_list``. */
+        EvaluationOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            number: number;
+            readonly state: components["schemas"]["RunState"];
+            step: number;
+            total_steps: number;
+            readonly error: components["schemas"]["Problem"] | null;
+            readonly advice: string;
+            candidate: components["schemas"]["Named"];
+            /** Format: uuid */
+            run: string;
+            production: components["schemas"]["Named"] | null;
+            assistant: components["schemas"]["Named"];
+            started_by: string | null;
+            /** @description What the candidate is compared with: production, or base where nothing is. */
+            readonly reference: string;
+            /** @description Model → kind of questions → metric; null before the end. */
+            scores: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Kind → {better, worse, same}: questions. */
+            changes: {
+                [key: string]: unknown;
+            };
+            readonly gate: components["schemas"]["GateOutput"] | null;
+            notes?: unknown;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Format: date-time */
+            collected_at?: string | null;
+        };
+        ExpectedNumber: {
+            /**
+             * Format: double
+             * @description Null where it is not known.
+             */
+            value: number | null;
+            /** @description The number of the run that measured it; null for a rough estimate. */
+            run: number | null;
+        };
         ExpiringRecord: {
             /** Format: uuid */
             record: string;
             instruction: string;
             /** Format: date */
             valid_until: string;
+        };
+        ExportInputRequest: {
+            /**
+             * @description Some of merged, gguf, ollama.
+             * @default [
+             *       "merged"
+             *     ]
+             */
+            what: string[];
+        };
+        ExportOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            number: number;
+            state?: components["schemas"]["RunState"];
+            phase?: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            readonly what: string[];
+            /** @description Of all files together. */
+            readonly bytes: number;
+            readonly files: unknown;
+            readonly parity: unknown;
+            readonly error: unknown;
+            readonly advice: string | null;
+            started_by: components["schemas"]["ExportStarter"] | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Finished
+             * Format: date-time
+             */
+            finished_at?: string | null;
+        };
+        ExportStarter: {
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
         FeedbackAssistant: {
             /** Format: uuid */
@@ -1489,6 +1821,13 @@ export interface components {
             validation_share?: number;
             note?: string;
         };
+        GateOutput: {
+            passed: boolean;
+            /** @description Why not, in the reader's language. */
+            reasons: string[];
+            /** @description The same for machines. */
+            codes: string[];
+        };
         IgnoreInputRequest: {
             /**
              * @description False takes the decision back.
@@ -1544,6 +1883,17 @@ export interface components {
          * @enum {string}
          */
         ImportRowOutputOutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
+        LeftOut: {
+            /** @description A sentence for people. */
+            reason: string;
+            count: number;
+        };
+        LengthBar: {
+            low: number;
+            /** @description Counted in. */
+            high: number;
+            count: number;
+        };
         /** @description A record as far as it is written. */
         LengthInputRequest: {
             instruction?: string;
@@ -1628,10 +1978,22 @@ export interface components {
          * @enum {string}
          */
         MetricOutputKindEnum: "loss" | "eval_loss" | "learning_rate" | "grad_norm" | "tokens_per_second" | "memory_bytes";
+        Named: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         NamedRow: {
             /** Format: uuid */
             id: string;
             name: string;
+        };
+        OneAnswer: {
+            text: string;
+            finish_reason: string;
+            metrics: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description * `page` - Page
@@ -1756,6 +2118,30 @@ export interface components {
             name?: string;
             shared?: boolean;
         };
+        PatchedThresholdsOutputRequest: {
+            /**
+             * ChrF may fall by
+             * Format: double
+             */
+            max_chrf_drop?: number;
+            /**
+             * ROUGE-L may fall by
+             * Format: double
+             */
+            max_rouge_l_drop?: number;
+            /**
+             * Perplexity may grow to this many times
+             * Format: double
+             */
+            max_perplexity_ratio?: number;
+            /**
+             * Right answers to general questions may fall by
+             * Format: double
+             */
+            max_probe_drop?: number;
+            /** Golden and validation questions, at least */
+            min_examples?: number;
+        };
         Person: {
             /** Format: uuid */
             id: string;
@@ -1796,6 +2182,59 @@ export interface components {
          * @enum {string}
          */
         PieceOutputKindEnum: "same" | "removed" | "added";
+        PreflightOutput: {
+            version: components["schemas"]["PreflightVersion"];
+            base_model: string;
+            settings: {
+                [key: string]: unknown;
+            };
+            records: components["schemas"]["VersionCounts"];
+            examples: components["schemas"]["VersionExamples"];
+            /** @description Approved records that the freeze left out, and why. */
+            left_out: components["schemas"]["LeftOut"][];
+            /** @description What the checks said at the freeze. */
+            findings: components["schemas"]["CountedFinding"][];
+            tokens: components["schemas"]["PreflightTokens"] | null;
+            /** @description Why `tokens` is null, in a sentence. */
+            tokens_unknown: string | null;
+            /** @description Without those that are too long. */
+            train_examples: number;
+            validation_examples: number;
+            steps: number;
+            /** Format: double */
+            epochs: number;
+            /** @description In seconds, without loading the model. */
+            time: components["schemas"]["ExpectedNumber"];
+            /** @description In bytes, at the peak. */
+            memory: components["schemas"]["ExpectedNumber"];
+            warnings: components["schemas"]["Caution"][];
+        };
+        PreflightTokens: {
+            /** @description So many training examples were measured. */
+            measured: number;
+            total: number;
+            /** @description Not all were measured: what is counted is told for all from a chance sample. */
+            sampled: boolean;
+            /** @description Longer examples are left out. */
+            limit: number;
+            /** @description What the base model reads. */
+            context: number;
+            shortest: number;
+            longest: number;
+            /** Format: double */
+            mean: number;
+            histogram: components["schemas"]["LengthBar"][];
+            too_long: number;
+            too_long_validation: number;
+            /** @description The longest 100 that were measured. */
+            too_long_examples: components["schemas"]["TooLongExample"][];
+            sample: components["schemas"]["SampleExample"] | null;
+        };
+        PreflightVersion: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+        };
         /** @description Of what has ``findings``: what people call each kind. */
         PreviewOutput: {
             readonly finding_names: {
@@ -1827,6 +2266,10 @@ export interface components {
             /** @description The first 100. */
             changed_records: components["schemas"]["ChangedRecord"][];
         };
+        Problem: {
+            code: string;
+            message: string;
+        };
         PromoteInputRequest: {
             /** @description Id or slug. */
             assistant: string;
@@ -1839,6 +2282,34 @@ export interface components {
          * @enum {string}
          */
         ProofEnum: "proven" | "unproven" | "different";
+        /** @description Needs ``beside`` in its context: ``answers_beside`` of these rows. */
+        QuestionOutput: {
+            readonly id: number;
+            kind: components["schemas"]["QuestionOutputKindEnum"];
+            example: string;
+            /** Format: uuid */
+            record: string | null;
+            /** Format: uuid */
+            revision: string | null;
+            question?: string;
+            expected?: string;
+            accepted?: unknown;
+            /**
+             * Format: double
+             * @description Above 0: the candidate is better.
+             */
+            change: number;
+            readonly answers: {
+                [key: string]: components["schemas"]["OneAnswer"];
+            };
+        };
+        /**
+         * @description * `golden` - Golden
+         *     * `validation` - Validation
+         *     * `probe` - Probe
+         * @enum {string}
+         */
+        QuestionOutputKindEnum: "golden" | "validation" | "probe";
         /** @description Describes what may be sent. The service checks it, as it checks forms and files. */
         RecordChangeRequest: {
             instruction: string;
@@ -2045,6 +2516,17 @@ export interface components {
             id: string;
             number: number;
         };
+        SampleExample: {
+            id: string;
+            tokens: number;
+            /** @description Together the example, as the model reads it. */
+            pieces: components["schemas"]["SamplePiece"][];
+        };
+        SamplePiece: {
+            text: string;
+            /** @description It is learnt; else it is only read. */
+            trained: boolean;
+        };
         SavedFilterInputRequest: {
             name: string;
             /** @description As in the address of the list. */
@@ -2139,6 +2621,11 @@ export interface components {
          * @enum {string}
          */
         SplitEnum: "train" | "validation" | "golden" | "dropped";
+        StandingOutput: {
+            /** Format: uuid */
+            evaluation: string | null;
+            gate: components["schemas"]["GateOutput"] | null;
+        };
         SuggestedQuestions: {
             zh?: string[];
             en?: string[];
@@ -2207,6 +2694,92 @@ export interface components {
          * @enum {string}
          */
         ThemeEnum: "system" | "light" | "dark";
+        ThresholdsOutput: {
+            /**
+             * ChrF may fall by
+             * Format: double
+             */
+            max_chrf_drop?: number;
+            /**
+             * ROUGE-L may fall by
+             * Format: double
+             */
+            max_rouge_l_drop?: number;
+            /**
+             * Perplexity may grow to this many times
+             * Format: double
+             */
+            max_perplexity_ratio?: number;
+            /**
+             * Right answers to general questions may fall by
+             * Format: double
+             */
+            max_probe_drop?: number;
+            /** Golden and validation questions, at least */
+            min_examples?: number;
+        };
+        TooLongExample: {
+            /** @description Record and wording. */
+            id: string;
+            /** Format: uuid */
+            record: string;
+            tokens: number;
+        };
+        /** @description One run, with what takes its curves to be read. */
+        TrainingRunDetailOutput: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+            state: components["schemas"]["RunState"];
+            /** @description loading, training or saving; empty without a process. */
+            phase: string;
+            resumable: boolean;
+            step: number;
+            /** @description 0 until it is known. */
+            total_steps: number;
+            /** Format: double */
+            epoch: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            /** Format: double */
+            remaining_s: number | null;
+            /** @description In the queue, from 1; null unless it waits. */
+            position: number | null;
+            /**
+             * Format: date-time
+             * @description Of a run that waits; null where it is not known. Not on the socket.
+             */
+            expected_start?: string | null;
+            /** Format: uuid */
+            adapter: string | null;
+            adapter_name: string | null;
+            error: components["schemas"]["RunProblem"] | null;
+            advice: string | null;
+            /** @description Examples left out, and why. */
+            dropped: components["schemas"]["DroppedExample"][];
+            dataset_version: components["schemas"]["RunVersion"];
+            assistant: components["schemas"]["AssistantName"];
+            base_model: string;
+            /** @description The adapter that it goes on from. */
+            parent: components["schemas"]["RunParent"] | null;
+            settings: {
+                [key: string]: unknown;
+            };
+            started_by: components["schemas"]["RunStarter"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @description What the curves so far advise. */
+            curve_advice: components["schemas"]["CurveAdvice"][];
+            /** @description Where the validation loss was lowest. */
+            best_step: number | null;
+        };
         TrainingRunInputRequest: {
             /** Format: uuid */
             dataset_version: string;
@@ -2247,6 +2820,11 @@ export interface components {
             remaining_s: number | null;
             /** @description In the queue, from 1; null unless it waits. */
             position: number | null;
+            /**
+             * Format: date-time
+             * @description Of a run that waits; null where it is not known. Not on the socket.
+             */
+            expected_start?: string | null;
             /** Format: uuid */
             adapter: string | null;
             adapter_name: string | null;
@@ -2443,6 +3021,166 @@ export interface operations {
             };
         };
     };
+    adapters_evaluate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EvaluateInputRequest"];
+                "multipart/form-data": components["schemas"]["EvaluateInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    adapters_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExportInputRequest"];
+                "multipart/form-data": components["schemas"]["ExportInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    adapters_exports_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+        };
+    };
+    adapters_exports_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
     adapters_promote: {
         parameters: {
             query?: never;
@@ -2465,6 +3203,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    adapters_standing: {
+        parameters: {
+            query: {
+                assistant: string;
+            };
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingOutput"];
                 };
             };
         };
@@ -2531,6 +3292,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    assistants_gate_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assistant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdsOutput"];
+                };
+            };
+        };
+    };
+    assistants_gate_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assistant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedThresholdsOutputRequest"];
+                "multipart/form-data": components["schemas"]["PatchedThresholdsOutputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdsOutput"];
                 };
             };
         };
@@ -2863,6 +3671,34 @@ export interface operations {
             };
         };
     };
+    dataset_versions_preflight: {
+        parameters: {
+            query?: {
+                /** @description Id or slug; the default assistant if not given. */
+                assistant?: string;
+                /** @description The assistant's base if not given. */
+                base_model?: string;
+                /** @description A JSON object: the settings that differ from the defaults for this version. */
+                settings?: string;
+            };
+            header?: never;
+            path: {
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightOutput"];
+                };
+            };
+        };
+    };
     dataset_versions_preview: {
         parameters: {
             query?: {
@@ -2881,6 +3717,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PreviewOutput"];
+                };
+            };
+        };
+    };
+    evaluations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    evaluations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    evaluations_answers_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `golden` - Golden
+                 *     * `validation` - Validation
+                 *     * `probe` - Probe
+                 */
+                kind?: "golden" | "validation" | "probe";
+                /**
+                 * @description * `chrf` - chrf
+                 *     * `rouge_l` - rouge_l
+                 *     * `exact` - exact
+                 *     * `contains` - contains
+                 *     * `perplexity` - perplexity
+                 */
+                metric?: "chrf" | "rouge_l" | "exact" | "contains" | "perplexity";
+                /**
+                 * @description * `improved` - improved
+                 *     * `damaged` - damaged
+                 */
+                sort?: "improved" | "damaged";
+            };
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionOutput"];
+                };
+            };
+        };
+    };
+    evaluations_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
                 };
             };
         };
@@ -4027,7 +4965,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4048,7 +4986,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4119,7 +5057,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4140,7 +5078,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };

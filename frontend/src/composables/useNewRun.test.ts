@@ -92,3 +92,22 @@ it('is not ready with a value out of range or without a base model', async () =>
   state.setBaseModel(' ')
   expect(state.isValid.value).toBe(false)
 })
+
+it('takes over suggested settings and keeps them as if typed', async () => {
+  const state = await form('v1')
+  state.mend({ epochs: 8, batch_size: 1 })
+  state.versionId.value = 'v2'
+  await nextTick()
+  await flushPromises()
+  expect(state.inputs.value).toMatchObject({ epochs: '8', batch_size: '1' })
+})
+
+it('describes a run only once there is one to describe', async () => {
+  const state = await form('v1')
+  expect(state.question()).toEqual({
+    version: 'v1', assistant: 'a', base_model: 'packaged:tiny', settings: { epochs: 12, batch_size: 4, gradient_accumulation: 1 },
+  })
+  state.setInput('epochs', 'many')
+  expect(state.question()).toBeNull()
+  expect((await form(FREEZE_NOW)).question()).toBeNull()
+})

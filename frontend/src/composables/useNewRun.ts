@@ -1,7 +1,8 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { ApiError } from '@/api/client'
 import { runDefaults, runStart } from '@/api/runs'
-import type { DatasetVersion, RunDefaults, TrainingRun } from '@/api/types'
+import type { PreflightQuestion } from '@/api/preflight'
+import type { DatasetVersion, RunDefaults, RunSettings, TrainingRun } from '@/api/types'
 import { versionFreeze } from '@/api/versions'
 import { complaintOf, fromInputs, sentencesByField, toInputs, type SettingInputs } from '@/lib/settingsForm'
 import { predictedSteps } from '@/lib/steps'
@@ -82,6 +83,22 @@ export function useNewRun() {
     touched.value.add(name)
   }
 
+  /** Takes over settings that were suggested. */
+  function mend(settings: RunSettings): void {
+    for (const [name, value] of Object.entries(toInputs(settings))) setInput(name, value)
+  }
+
+  /** The run that the form describes; null while a value cannot be meant or the version is still to be frozen. */
+  function question(): PreflightQuestion | null {
+    if (needsFreeze.value || !isValid.value || fields.value.length === 0) return null
+    return {
+      version: versionId.value,
+      assistant: assistantId.value,
+      base_model: baseModel.value.trim(),
+      settings: fromInputs(fields.value, inputs.value),
+    }
+  }
+
   function setBaseModel(name: string): void {
     baseModel.value = name
     touched.value.add('base_model')
@@ -114,6 +131,6 @@ export function useNewRun() {
 
   return {
     versionId, assistantId, baseModel, share, inputs, preset, defaults, error, isStarting, needsFreeze, fields, steps,
-    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, start,
+    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, mend, question, start,
   }
 }
