@@ -43,6 +43,12 @@ class AdapterFiles:
         """What it was trained under."""
         return str(self.card.get("system_prompt") or "")
 
+    @property
+    def thinking(self) -> bool | None:
+        """What the chat template was told when it was trained; None where it was told nothing."""
+        said = self.card.get("thinking")
+        return said if isinstance(said, bool) else None
+
 
 def read_adapter(folder: Path) -> AdapterFiles:
     """The adapter in ``folder``.

@@ -140,6 +140,7 @@ def _card(trainer: Trainer) -> dict[str, Any]:
         "base_fingerprint": trainer.base_fingerprint,
         "template_hash": template_hash(trainer.tokens.prompt_format.chat_template),
         "system_prompt": config.system_prompt,
+        "thinking": config.settings.enable_thinking,
         "prompt_hash": hashlib.sha256(config.system_prompt.encode()).hexdigest(),
         "settings": {**asdict(config.settings), "lora_targets": list(config.settings.lora_targets)},
         "precision": str(trainer.dtype).removeprefix("torch."),

@@ -75,7 +75,9 @@ class HereAnswering:
         pieces: queue.Queue[Piece] = queue.Queue()
         generation = self.engine.submit(
             model=self._model,
-            prompt_ids=self.engine.tokens.prompt_ids(messages),
+            prompt_ids=self.engine.tokens.prompt_ids(
+                messages, thinking=self.engine.thinking_of(self._model)
+            ),
             max_tokens=self._max_tokens,
             sampling=Sampling(),
             stop=(),

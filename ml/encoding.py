@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ml.errors import ConfigError
-from ml.messages import Person, system_message
+from ml.messages import Person, neutralise, system_message
 from ml.tokens import Tokens
 
 # The value that cross-entropy passes over.
@@ -142,10 +142,14 @@ def _date(chance: random.Random) -> str:
 
 
 class Encoder:
-    """Turns examples into ids for one model under one assistant's system prompt."""
+    """Turns examples into ids for one model under one assistant's system prompt.
 
-    def __init__(self, tokens: Tokens, *, system_prompt: str) -> None:
+    ``thinking`` is what the chat template is told, as the adapter will be served with.
+    """
+
+    def __init__(self, tokens: Tokens, *, system_prompt: str, thinking: bool | None = None) -> None:
         self.tokens = tokens
+        self.thinking = thinking
         self.system_prompt = system_prompt
 
     def messages(self, example: Example, person: Person | None) -> list[dict[str, str]]:
@@ -164,7 +168,7 @@ class Encoder:
         """
         messages = self.messages(example, person)
         last = len(messages) - 1
-        prompt = self.tokens.prompt_ids(messages[:last])
+        prompt = self.tokens.prompt_ids(messages[:last], thinking=self.thinking)
         ids = [*prompt, *self._answer(messages)]
         labels = [IGNORED] * len(prompt) + ids[len(prompt) :]
         for start, end in self._earlier_answers(messages, ids):
@@ -173,8 +177,10 @@ class Encoder:
 
     def _answer(self, messages: list[dict[str, str]]) -> list[int]:
         """Ids of the last message and its end of turn, as the model is to write them."""
-        asked = self.tokens.prompt_text(messages[:-1])
-        answered = self.tokens.prompt_text(messages, add_generation_prompt=False)
+        asked = self.tokens.prompt_text(messages[:-1], thinking=self.thinking)
+        answered = self.tokens.prompt_text(
+            messages, add_generation_prompt=False, thinking=self.thinking
+        )
         if answered.startswith(asked):
             text = answered[len(asked) :]
         else:
@@ -186,8 +192,15 @@ class Encoder:
                     "answer does not begin with what it writes for the question.",
                     code="template_untrainable",
                 )
-            text = THOUGHTS_CLOSED + answered[shared:]
+            thoughts = self._thoughts_in(messages[-1]["content"])
+            text = thoughts + THOUGHTS_CLOSED + answered[shared:].lstrip("\n")
         return self._up_to_end_of_turn(self.tokens.ids(text))
+
+    def _thoughts_in(self, answer: str) -> str:
+        """What a record's answer thinks first; such a template itself writes none of it."""
+        before, closed, _after = answer.partition(THOUGHTS_CLOSED.strip())
+        thoughts = before.rpartition(THOUGHTS_OPENED)[2].strip("\n") if closed else ""
+        return neutralise(thoughts, self.tokens.prompt_format.markers)
 
     def _up_to_end_of_turn(self, ids: list[int]) -> list[int]:
         """Without what a template writes between turns: serving ends at the end of turn."""
@@ -205,8 +218,10 @@ class Encoder:
         for place, message in enumerate(messages[:-1]):
             if message["role"] != "assistant":
                 continue
-            before = self.tokens.prompt_ids(messages[:place])
-            after = self.tokens.prompt_ids(messages[: place + 1], add_generation_prompt=False)
+            before = self.tokens.prompt_ids(messages[:place], thinking=self.thinking)
+            after = self.tokens.prompt_ids(
+                messages[: place + 1], add_generation_prompt=False, thinking=self.thinking
+            )
             if ids[: len(after)] == after and after[: len(before)] == before:
                 answer = self._up_to_end_of_turn(after[len(before) :])
                 yield len(before), len(before) + len(answer)

@@ -50,11 +50,14 @@ class PromptFormat:
         chat_template: Jinja, as the model's authors published it.
         special_tokens: what the template may ask for by name, such as ``bos_token``.
         markers: every text that this model's tokenizer reads as one special token.
+        thinking: what templates of models that may think or not are told as ``enable_thinking``;
+            None tells them nothing, and each does as its authors chose.
     """
 
     chat_template: str
     special_tokens: Mapping[str, str] = field(default_factory=dict)
     markers: Sequence[str] = ()
+    thinking: bool | None = None
 
 
 def system_message(system_prompt: str, person: Person | None) -> str:
@@ -129,12 +132,14 @@ def render(
     plain = [_plain(message, prompt_format.markers) for message in messages]
     if continue_final_message:
         plain[-1]["content"] += END_OF_FINAL_MESSAGE
+    told = {} if prompt_format.thinking is None else {"enable_thinking": prompt_format.thinking}
     try:
         text = _compiled(prompt_format.chat_template).render(
             messages=plain,
             tools=None,
             documents=None,
             add_generation_prompt=add_generation_prompt,
+            **told,
             **prompt_format.special_tokens,
         )
     except jinja2.TemplateError as error:

@@ -15,6 +15,7 @@ FieldType = Literal["int", "float", "bool", "choice", "list"]
 ALL_LINEAR: Final = "all-linear"
 MLP: Final = "mlp"
 PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
+THINKING: Final = ("auto", "on", "off")
 SCHEDULERS: Final = (
     "cosine",
     "cosine_with_restarts",
@@ -51,6 +52,7 @@ FIELDS: Final = (
     Field("gradient_accumulation", "int", 1, 1024),
     Field("precision", "choice", choices=PRECISIONS),
     Field("cutoff_tokens", "int", 16, 131_072),
+    Field("thinking", "choice", choices=THINKING),
     Field("scheduler", "choice", choices=SCHEDULERS),
     Field("warmup_ratio", "float", 0.0, 0.9),
     Field("weight_decay", "float", 0.0, 1.0),
@@ -96,6 +98,8 @@ class TrainingSettings:
         gradient_accumulation: batches of one optimiser step.
         precision: ``auto`` chooses what the device computes natively.
         cutoff_tokens: longer examples are dropped and listed, never cut.
+        thinking: whether a model that may think before it answers is asked to, in training and
+            when it serves; ``auto`` leaves that to its chat template.
         scheduler: how the learning rate falls after its warm-up.
         warmup_ratio: share of the steps in which the learning rate rises.
         weight_decay: AdamW's.
@@ -137,6 +141,7 @@ class TrainingSettings:
     gradient_accumulation: int = 1
     precision: str = "auto"
     cutoff_tokens: int = 1024
+    thinking: str = "auto"
     scheduler: str = "cosine"
     warmup_ratio: float = 0.05
     weight_decay: float = 0.0
@@ -177,6 +182,11 @@ class TrainingSettings:
     def general_examples(self, train_examples: int) -> int:
         """General examples of one epoch beside ``train_examples`` of one's own."""
         return math.floor(self.general_share / (1 - self.general_share) * train_examples + 0.5)
+
+    @property
+    def enable_thinking(self) -> bool | None:
+        """What the chat template is told; None tells it nothing."""
+        return {"on": True, "off": False}.get(self.thinking)
 
     @property
     def examples_per_step(self) -> int:

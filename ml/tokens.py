@@ -5,6 +5,7 @@ Knows the tokenizer, the chat template and the limits; loads no weights and need
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -60,10 +61,11 @@ class Tokens:
         *,
         add_generation_prompt: bool = True,
         continue_final_message: bool = False,
+        thinking: bool | None = None,
     ) -> str:
         return render(
             messages,
-            self.prompt_format,
+            replace(self.prompt_format, thinking=thinking),
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
         )
@@ -74,12 +76,14 @@ class Tokens:
         *,
         add_generation_prompt: bool = True,
         continue_final_message: bool = False,
+        thinking: bool | None = None,
     ) -> list[int]:
         """Token ids of the prompt that the model reads for ``messages``; see ``render()``."""
         text = self.prompt_text(
             messages,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
+            thinking=thinking,
         )
         return self.ids(text)
 

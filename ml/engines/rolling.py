@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ml.adapter_files import read_adapter
 from ml.engines.generation import Generation, Piece, Sampling
 from ml.engines.rows import joined, kept
 from ml.engines.sampling import Sampler
@@ -45,10 +46,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LoadedAdapter:
-    """An adapter that answers to a name; ``files`` tells whether it is still the same one."""
+    """An adapter that answers to a name.
+
+    ``files`` tells whether it is still the same one, ``thinking`` what chat templates were told
+    when it was trained.
+    """
 
     internal_name: str
     files: tuple[str, int, int]
+    thinking: bool | None = None
 
 
 class Engine:
@@ -104,6 +110,12 @@ class Engine:
         """Raises: ModelUnknown: nobody answers to ``model``."""
         with self._changed:
             self._internal_name(model)
+
+    def thinking_of(self, model: str) -> bool | None:
+        """What ``model`` was trained with; None for a base, and where a card says nothing."""
+        with self._changed:
+            adapter = self._adapters.get(model)
+        return adapter.thinking if adapter else None
 
     def submit(
         self,
@@ -346,7 +358,9 @@ class Engine:
             return
         internal_name = self._model.load_adapter(folder)
         with self._changed:
-            self._adapters[name] = LoadedAdapter(internal_name, files)
+            self._adapters[name] = LoadedAdapter(
+                internal_name, files, read_adapter(folder).thinking
+            )
         if present is not None:
             self._retired.add(present.internal_name)
         logger.info("adapter %s is loaded", name)

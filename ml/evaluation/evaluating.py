@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ml import base_models
+from ml.adapter_files import read_adapter
 from ml.devices import best_device, serving_dtype
 from ml.encoding import Encoder
 from ml.engines.rolling import Engine
@@ -63,7 +64,13 @@ class Evaluator:
             model_hub=config.model_hub,
             report=logger.info,
         )
-        self.encoder = Encoder(Tokens(self.folder), system_prompt=config.system_prompt)
+        # All are asked as the candidate will be served.
+        candidate = config.adapters.get("candidate")
+        self.encoder = Encoder(
+            Tokens(self.folder),
+            system_prompt=config.system_prompt,
+            thinking=read_adapter(_there(candidate)).thinking if candidate else None,
+        )
         self.left_out: list[dict[str, str]] = []
         self.thinned: dict[str, int] = {}
         self.questions = self._fitting([*self._own_questions(), *read_probe()])
@@ -161,7 +168,7 @@ class Evaluator:
 
     def _prompt_ids(self, question: Question) -> list[int]:
         messages = self.encoder.messages(question.example, None)
-        return self.encoder.tokens.prompt_ids(messages[:-1])
+        return self.encoder.tokens.prompt_ids(messages[:-1], thinking=self.encoder.thinking)
 
     def _step(self) -> None:
         if self.should_stop():

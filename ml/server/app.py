@@ -39,11 +39,14 @@ def create_app(engine: Engine) -> FastAPI:
     created = int(time.time())
     own = tokens.generation_config if tokens.generation_config.get("do_sample") else {}
 
-    def prompt_ids(messages: Sequence[Message], options: PromptOptions) -> list[int]:
+    def prompt_ids(model: str, messages: Sequence[Message], options: PromptOptions) -> list[int]:
+        asked = options.chat_template_kwargs
+        thinking = asked.enable_thinking if asked else None
         return tokens.prompt_ids(
             [{"role": message.role, "content": message.content} for message in messages],
             add_generation_prompt=options.opens_turn,
             continue_final_message=options.continue_final_message,
+            thinking=engine.thinking_of(model) if thinking is None else thinking,
         )
 
     async def ask(
@@ -95,7 +98,7 @@ def create_app(engine: Engine) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         engine.check_name(body.model)
-        ids = await asyncio.to_thread(prompt_ids, body.messages, body)
+        ids = await asyncio.to_thread(prompt_ids, body.model, body.messages, body)
         answer = await ask(
             ids,
             model=body.model,
@@ -118,7 +121,7 @@ def create_app(engine: Engine) -> FastAPI:
         model = body.model or engine.name
         engine.check_name(model)
         message = Message(role="user", content=body.prompt)
-        ids = await asyncio.to_thread(prompt_ids, [message], PromptOptions())
+        ids = await asyncio.to_thread(prompt_ids, model, [message], PromptOptions())
         answer = await ask(
             ids,
             model=model,
@@ -142,7 +145,9 @@ def create_app(engine: Engine) -> FastAPI:
         if body.model is not None:
             engine.check_name(body.model)
         if body.messages is not None:
-            ids = await asyncio.to_thread(prompt_ids, body.messages, body)
+            ids = await asyncio.to_thread(
+                prompt_ids, body.model or engine.name, body.messages, body
+            )
         else:
             ids = await asyncio.to_thread(tokens.ids, body.prompt or "")
         return {"count": len(ids), "max_model_len": tokens.context_length, "tokens": ids}

@@ -69,8 +69,18 @@ class Message(BaseModel):
 assert set(ROLES) == {"system", "user", "assistant"}  # noqa: S101  # the Literal above says the same
 
 
+class TemplateOptions(BaseModel):
+    """What the chat template is told; without it, what the adapter was trained with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enable_thinking: bool | None = None
+
+
 class PromptOptions(BaseModel):
     """How messages become a prompt, in vLLM's words."""
+
+    chat_template_kwargs: TemplateOptions | None = None
 
     add_generation_prompt: bool | None = None
     continue_final_message: bool = False

@@ -88,7 +88,11 @@ class Trainer:
             else None
         )
         self.tokens = Tokens(self.folder)
-        self.encoder = Encoder(self.tokens, system_prompt=config.system_prompt)
+        self.encoder = Encoder(
+            self.tokens,
+            system_prompt=config.system_prompt,
+            thinking=self.settings.enable_thinking,
+        )
         self.dropped: list[dict[str, str]] = []
         self.train = self._read(config.train_file)
         self.validation = self._read(config.validation_file)

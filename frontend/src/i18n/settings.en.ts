@@ -7,6 +7,7 @@ export const setting = {
   gradient_accumulation: { label: 'Accumulation', hint: 'How many batches are gathered before the model changes once.' },
   precision: { label: 'Precision', hint: 'Number format of the computing. “auto” takes the fastest that this machine does well.' },
   cutoff_tokens: { label: 'Longest example', hint: 'In tokens. Longer examples are left out and named in the log, never cut.' },
+  thinking: { label: 'Thinking', hint: 'Whether a model that can think before it answers does so, in training and afterwards in the chat; “auto” leaves it to the model.' },
   scheduler: { label: 'Learning rate over time', hint: 'How the learning rate falls towards the end of the run.' },
   warmup_ratio: { label: 'Warm-up', hint: 'Part of the run in which the learning rate rises from zero.' },
   weight_decay: { label: 'Weight decay', hint: 'Pulls the new weights towards zero, against learning by heart.' },

@@ -9,6 +9,7 @@ export const setting: typeof english = {
   gradient_accumulation: { label: '梯度累积', hint: '攒够几批才改变一次模型。' },
   precision: { label: '精度', hint: '计算所用的数字格式。auto 会选择本机最快且可靠的一种。' },
   cutoff_tokens: { label: '样例最大长度', hint: '以词元计。更长的样例会整条略过并写入日志，绝不截断。' },
+  thinking: { label: '思考', hint: '能先思考再回答的模型要不要思考，训练与之后的对话保持一致；auto 由模型自己决定。' },
   scheduler: { label: '学习率变化', hint: '学习率在训练后期怎样降低。' },
   warmup_ratio: { label: '预热', hint: '开头多大一部分用来让学习率从零升起。' },
   weight_decay: { label: '权重衰减', hint: '把新权重往零拉，避免死记硬背。' },
