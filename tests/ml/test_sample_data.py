@@ -165,6 +165,7 @@ def test_dataset_info_describes_every_set_as_llamafactory_reads_it() -> None:
     assert {entry["file_name"] for entry in info.values()} == {
         "abc_records.json",
         "abc_golden.json",
+        "general_examples.json",
         "general_probe.json",
     }
     for entry in info.values():

@@ -2625,6 +2625,7 @@ export interface components {
             /** Format: uuid */
             evaluation: string | null;
             gate: components["schemas"]["GateOutput"] | null;
+            needs_reason: boolean;
         };
         SuggestedQuestions: {
             zh?: string[];

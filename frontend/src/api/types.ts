@@ -391,4 +391,6 @@ export interface EvaluationQuestion {
 export interface Standing {
   evaluation: string | null
   gate: Gate | null
+  /** It is promoted only for a reason that somebody gives. */
+  needs_reason: boolean
 }
