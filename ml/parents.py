@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 
-from ml.engines.transformers import WEIGHTS
+from ml.adapter_files import WEIGHTS
 from ml.errors import ConfigError
 from ml.settings import LORA_SHAPE
 
