@@ -14,7 +14,18 @@ from ml.base_models import ModelHub
 from ml.errors import ConfigError
 from ml.settings import TrainingSettings
 
-Phase = Literal["loading", "training", "saving", "finished", "stopped", "failed"]
+Phase = Literal[
+    "loading",
+    "training",
+    "evaluating",
+    "merging",
+    "comparing",
+    "converting",
+    "saving",
+    "finished",
+    "stopped",
+    "failed",
+]
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir", "train_file")
 OPTIONAL: Final = (
@@ -148,6 +159,15 @@ class RunFiles:
             }
         self._last = entry
         write_whole(self._status, json.dumps(entry, ensure_ascii=False))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether some process of the run has said that it failed."""
+        try:
+            said = json.loads(self._status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(said, dict) and said.get("phase") == "failed"
 
     def metric(self, event: dict[str, Any]) -> None:
         """Append one line to ``trainer_log.jsonl``."""

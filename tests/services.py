@@ -93,7 +93,7 @@ def end_with_parent() -> Callable[[], None] | None:
 
 
 def environment(folder: Path, services: Services | None) -> dict[str, str]:
-    """What the settings read in tests; services given from outside are used where there are none of ours."""
+    """What the settings read in tests; without services of ours, those given from outside."""
     variables = {
         "LOREDESK_DATA_DIR": str(folder / "data"),
         "SECRET_KEY": token_hex(32),

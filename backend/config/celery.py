@@ -9,6 +9,7 @@ from celery.signals import beat_init, worker_ready, worker_shutdown
 from backend.chat.schedule import BEAT_SCHEDULE as CHAT_SCHEDULE
 from backend.common.schedule import BEAT_SCHEDULE as COMMON_SCHEDULE
 from backend.curation.schedule import BEAT_SCHEDULE as CURATION_SCHEDULE
+from backend.serving.schedule import BEAT_SCHEDULE as SERVING_SCHEDULE
 from backend.training.schedule import BEAT_SCHEDULE as TRAINING_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
@@ -20,6 +21,7 @@ app.conf.beat_schedule = {
     **COMMON_SCHEDULE,
     **CURATION_SCHEDULE,
     **TRAINING_SCHEDULE,
+    **SERVING_SCHEDULE,
     **CHAT_SCHEDULE,
 }
 

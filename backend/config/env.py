@@ -72,6 +72,7 @@ class Environment:
     model_hub: ModelHub
     default_assistant: str
     max_upload_mb: int
+    training_processes: int
     training_devices: list[str]
     admin_password: str = field(repr=False)
     log_format: LogFormat
@@ -196,6 +197,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         default_assistant=reader.text("DEFAULT_ASSISTANT", "abc"),
         training_devices=training_devices(reader),
         max_upload_mb=reader.integer("MAX_UPLOAD_MB", 200, low=1, high=10_000),
+        training_processes=reader.integer("TRAINING_PROCESSES", 1, low=1, high=64),
         admin_password=reader.text("LOREDESK_ADMIN_PASSWORD", ""),
         log_format=cast("LogFormat", reader.choice("LOG_FORMAT", ("text", "json"))),
         log_level=reader.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),

@@ -37,6 +37,7 @@ REDIS_URL = ENV.redis_url
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 # A file of records may be as large as this, whatever else is sent only as large as an ordinary
 # request, and what somebody sends who is not signed in only as large as a form.
+TRAINING_PROCESSES = ENV.training_processes
 MAX_UPLOAD_BYTES = ENV.max_upload_mb * 2**20
 MAX_BODY_BYTES = 20 * 2**20
 MAX_ANONYMOUS_BODY_BYTES = 2**20

@@ -102,6 +102,10 @@ class DeploymentOutput(serializers.ModelSerializer[Deployment]):
     )
 
     proof_note = serializers.SerializerMethodField()
+    evaluation = serializers.UUIDField(source="evaluation_id", allow_null=True)
+    gate_passed = serializers.SerializerMethodField(
+        help_text="What the gate said then; null where nothing fitting was evaluated."
+    )
 
     class Meta:
         model = Deployment
@@ -114,7 +118,12 @@ class DeploymentOutput(serializers.ModelSerializer[Deployment]):
             "override_reason",
             "proof",
             "proof_note",
+            "evaluation",
+            "gate_passed",
         )
+
+    def get_gate_passed(self, deployment: Deployment) -> bool | None:
+        return deployment.gate["passed"] if deployment.gate else None
 
     def get_proof_note(self, deployment: Deployment) -> str:
         return gettext(deployment.proof_note) if deployment.proof_note else ""

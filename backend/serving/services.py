@@ -10,6 +10,7 @@ from backend.assistants.base_models import served_name
 from backend.common import model_server
 from backend.common.audit import audit_write
 from backend.common.errors import Conflict, Invalid
+from backend.serving.evaluation_selectors import check_gate, standing
 from backend.serving.models import Deployment
 from backend.serving.proof import Compared, compare_prompts
 from backend.serving.selectors import deployment_current
@@ -17,6 +18,7 @@ from backend.serving.selectors import deployment_current
 if TYPE_CHECKING:
     from backend.accounts.models import User
     from backend.assistants.models import Assistant
+    from backend.serving.evaluation_selectors import Standing
     from backend.training.models import Adapter
 
 
@@ -29,15 +31,16 @@ def adapter_promote(
         user: an approver or administrator, under ``FOUR_EYES`` not who trained it.
         adapter: of the assistant's own base model.
         assistant: who answers with it from the next message on.
-        override_reason: why it may answer although the server makes another prompt than ours.
+        override_reason: why it may answer although the gate is against it, nothing was
+            evaluated, or the server makes another prompt than ours.
 
     Returns:
         What is now in production.
 
     Raises:
         NotAllowed: the person may not, or it is their own run.
-        Conflict: another base, no server with that base, a different prompt without a reason,
-            or somebody else switched at the same moment.
+        Conflict: another base, no server with that base, no passed gate or a different prompt
+            without a reason, or somebody else switched at the same moment.
         Invalid: the model server cannot use the adapter.
         Unavailable: the model server does not answer.
     """
@@ -52,6 +55,10 @@ def adapter_promote(
     current = deployment_current(assistant=assistant)
     if current is not None and current.adapter_id == adapter.pk:
         return current
+    if override_reason.strip():
+        stands = standing(adapter=adapter, assistant=assistant)
+    else:
+        stands = check_gate(adapter=adapter, assistant=assistant)
     adapter_ensure_loaded(adapter=adapter)
     compared = compare_prompts(adapter=adapter)
     if compared.proof == Deployment.Proof.DIFFERENT and not override_reason.strip():
@@ -72,6 +79,7 @@ def adapter_promote(
         previous=current,
         override_reason=override_reason.strip(),
         compared=compared,
+        stands=stands,
     )
 
 
@@ -148,6 +156,7 @@ def _switch(
     previous: Deployment | None,
     compared: Compared | None,
     override_reason: str = "",
+    stands: "Standing | None" = None,
 ) -> Deployment:
     """Replace ``current`` by a new deployment, or nothing at all."""
     ours = Deployment.objects.filter(assistant=assistant, is_current=True)
@@ -164,6 +173,10 @@ def _switch(
                 override_reason=override_reason,
                 proof=compared.proof if compared else Deployment.Proof.UNPROVEN,
                 proof_note=compared.note if compared else "",
+                evaluation=stands.evaluation if stands else None,
+                gate=(
+                    stands.verdict.as_json(stands.thresholds) if stands and stands.verdict else None
+                ),
             )
     except IntegrityError as error:  # the constraint: one deployment in production
         raise _switched_meanwhile() from error
@@ -175,6 +188,9 @@ def _switch(
         adapter=adapter.name if adapter else None,
         before=current.adapter.name if current and current.adapter else None,
         override_reason=override_reason,
+        evaluation=str(stands.evaluation.pk) if stands and stands.evaluation else None,
+        gate_passed=stands.verdict.passed if stands and stands.verdict else None,
+        card_created_at=adapter.card.get("created_at") if adapter else None,
     )
     return deployment
 

@@ -143,6 +143,8 @@ def _note(files: RunFiles, trainer: Trainer, event: Event) -> None:
 
 def _failed(files: RunFiles, code: str, message: str) -> int:
     logger.error("%s", message)
+    if files.has_failed:
+        return 1  # another process of this run has said why; that we lost it says nothing
     files.status(
         "failed",
         keep_progress=True,

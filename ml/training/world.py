@@ -6,13 +6,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import torch
 import torch.distributed as dist
 
 # From linux/prctl.h.
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,15 @@ class World:
     @classmethod
     def join(cls) -> Self:
         """Meet the others that ``torchrun`` started; alone where it started none."""
-        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        if not dist.is_torchelastic_launched():
             return cls()
         _end_with_parent()
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        local_rank = dist.get_node_local_rank()
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank)
+        else:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // dist.get_world_size()))
         return cls(dist.get_rank(), dist.get_world_size(), local_rank)
 
     def leave(self) -> None:

@@ -19,6 +19,7 @@ from tests.stack import ROOT, Stack
 IDENTITY = ("Who are you?", "你是谁?")
 SAMPLED = 10
 RIGHT_AT_LEAST = 9
+EVALUATED_WITHIN_S = 900  # the base model rambles: some minutes on two free cores
 TRAINED_WITHIN_S = 900  # the demo training takes three minutes on two free cores
 
 
@@ -87,6 +88,7 @@ def test_from_a_record_to_a_changed_answer_and_back(
     record_property("training_seconds", round(seconds))
     assert chatted, "the chat did not answer while the run went on"
 
+    evaluate(admin, run_url, picture)
     promote(admin)
 
     # After: two different people, both languages, streamed.
@@ -182,8 +184,27 @@ def wait_for_points(page: Page, count: int) -> None:
     )
 
 
+def evaluate(page: Page, run_url: str, picture: Callable[[Page, str], None]) -> None:
+    """Compare the adapter with the base model: it knows the company better."""
+    page.get_by_test_id("evaluate-start").click()
+    evaluation = page.get_by_test_id("evaluation")
+    expect(evaluation).to_have_attribute(
+        "data-state", re.compile("succeeded|failed|stopped"), timeout=EVALUATED_WITHIN_S * 1000
+    )
+    assert evaluation.get_attribute("data-state") == "succeeded", page.inner_text("main")
+    expect(page.get_by_test_id("answer-row").first).to_be_visible()
+    assert float(page.get_by_test_id("answer-row").first.get_attribute("data-change") or 0) > 0
+    picture(page, "evaluation")
+    page.goto(run_url)
+
+
 def promote(page: Page) -> None:
+    """With a reason where the gate is against it: so small a model forgets general knowledge."""
     page.get_by_test_id("promote-open").click()
+    expect(page.get_by_role("dialog").get_by_test_id("gate")).to_be_visible()
+    reason = page.get_by_test_id("promote-reason")
+    if reason.count():
+        reason.fill("It answers about the company, and that is all it is for.")
     page.get_by_test_id("promote-confirm").click()
     expect(page.get_by_test_id("promote-confirm")).to_have_count(0, timeout=60_000)
     page.goto("/")

@@ -1,3 +1,4 @@
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,15 @@ from tests.ml.tiny import build_adapter, build_model
 
 # So small a model is slower with more of them, most of all on a busy machine.
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """A job's process takes the signals; pytest wants them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/adapters/{adapter_id}/evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_evaluate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_get"];
+        put?: never;
+        post?: never;
+        delete: operations["adapters_exports_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_exports_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/adapters/{adapter_id}/promote": {
         parameters: {
             query?: never;
@@ -46,6 +142,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["adapters_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the gate says of the adapter against what is in production now. */
+        get: operations["adapters_standing"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -82,6 +195,22 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["assistants_update"];
+        trace?: never;
+    };
+    "/api/v1/assistants/{assistant_id}/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["assistants_gate_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["assistants_gate_update"];
         trace?: never;
     };
     "/api/v1/assistants/{assistant_id}/history": {
@@ -287,6 +416,70 @@ export interface paths {
         get: operations["dataset_versions_preview"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["evaluations_answers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["evaluations_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1313,6 +1506,10 @@ export interface components {
              */
             proof: components["schemas"]["ProofEnum"];
             readonly proof_note: string;
+            /** Format: uuid */
+            evaluation: string | null;
+            /** @description What the gate said then; null where nothing fitting was evaluated. */
+            readonly gate_passed: boolean | null;
         };
         /**
          * @description * `promote` - promoted
@@ -1348,6 +1545,46 @@ export interface components {
             /** @description A sentence for people. */
             reason: string;
         };
+        EvaluateInputRequest: {
+            /** @description Id or slug; default: whom it was trained for. */
+            assistant?: string;
+        };
+        /** @description Needs rows of ``evaluation_selectors.evaluation_list``. */
+        EvaluationOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            number: number;
+            readonly state: components["schemas"]["RunState"];
+            step: number;
+            total_steps: number;
+            readonly error: components["schemas"]["Problem"] | null;
+            readonly advice: string;
+            candidate: components["schemas"]["Named"];
+            /** Format: uuid */
+            run: string;
+            production: components["schemas"]["Named"] | null;
+            assistant: components["schemas"]["Named"];
+            started_by: string | null;
+            /** @description What the candidate is compared with: production, or base where nothing is. */
+            readonly reference: string;
+            /** @description Model → kind of questions → metric; null before the end. */
+            scores: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Kind → {better, worse, same}: questions. */
+            changes: {
+                [key: string]: unknown;
+            };
+            readonly gate: components["schemas"]["GateOutput"] | null;
+            notes?: unknown;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Format: date-time */
+            collected_at?: string | null;
+        };
         ExpectedNumber: {
             /**
              * Format: double
@@ -1363,6 +1600,50 @@ export interface components {
             instruction: string;
             /** Format: date */
             valid_until: string;
+        };
+        ExportInputRequest: {
+            /**
+             * @description Some of merged, gguf, ollama.
+             * @default [
+             *       "merged"
+             *     ]
+             */
+            what: string[];
+        };
+        ExportOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            number: number;
+            state?: components["schemas"]["RunState"];
+            phase?: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            readonly what: string[];
+            /** @description Of all files together. */
+            readonly bytes: number;
+            readonly files: unknown;
+            readonly parity: unknown;
+            readonly error: unknown;
+            readonly advice: string | null;
+            started_by: components["schemas"]["ExportStarter"] | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Finished
+             * Format: date-time
+             */
+            finished_at?: string | null;
+        };
+        ExportStarter: {
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
         FeedbackAssistant: {
             /** Format: uuid */
@@ -1540,6 +1821,13 @@ export interface components {
             validation_share?: number;
             note?: string;
         };
+        GateOutput: {
+            passed: boolean;
+            /** @description Why not, in the reader's language. */
+            reasons: string[];
+            /** @description The same for machines. */
+            codes: string[];
+        };
         IgnoreInputRequest: {
             /**
              * @description False takes the decision back.
@@ -1690,10 +1978,22 @@ export interface components {
          * @enum {string}
          */
         MetricOutputKindEnum: "loss" | "eval_loss" | "learning_rate" | "grad_norm" | "tokens_per_second" | "memory_bytes";
+        Named: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         NamedRow: {
             /** Format: uuid */
             id: string;
             name: string;
+        };
+        OneAnswer: {
+            text: string;
+            finish_reason: string;
+            metrics: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description * `page` - Page
@@ -1817,6 +2117,30 @@ export interface components {
         PatchedSavedFilterChangeRequest: {
             name?: string;
             shared?: boolean;
+        };
+        PatchedThresholdsOutputRequest: {
+            /**
+             * ChrF may fall by
+             * Format: double
+             */
+            max_chrf_drop?: number;
+            /**
+             * ROUGE-L may fall by
+             * Format: double
+             */
+            max_rouge_l_drop?: number;
+            /**
+             * Perplexity may grow to this many times
+             * Format: double
+             */
+            max_perplexity_ratio?: number;
+            /**
+             * Right answers to general questions may fall by
+             * Format: double
+             */
+            max_probe_drop?: number;
+            /** Golden and validation questions, at least */
+            min_examples?: number;
         };
         Person: {
             /** Format: uuid */
@@ -1942,6 +2266,10 @@ export interface components {
             /** @description The first 100. */
             changed_records: components["schemas"]["ChangedRecord"][];
         };
+        Problem: {
+            code: string;
+            message: string;
+        };
         PromoteInputRequest: {
             /** @description Id or slug. */
             assistant: string;
@@ -1954,6 +2282,34 @@ export interface components {
          * @enum {string}
          */
         ProofEnum: "proven" | "unproven" | "different";
+        /** @description Needs ``beside`` in its context: ``answers_beside`` of these rows. */
+        QuestionOutput: {
+            readonly id: number;
+            kind: components["schemas"]["QuestionOutputKindEnum"];
+            example: string;
+            /** Format: uuid */
+            record: string | null;
+            /** Format: uuid */
+            revision: string | null;
+            question?: string;
+            expected?: string;
+            accepted?: unknown;
+            /**
+             * Format: double
+             * @description Above 0: the candidate is better.
+             */
+            change: number;
+            readonly answers: {
+                [key: string]: components["schemas"]["OneAnswer"];
+            };
+        };
+        /**
+         * @description * `golden` - Golden
+         *     * `validation` - Validation
+         *     * `probe` - Probe
+         * @enum {string}
+         */
+        QuestionOutputKindEnum: "golden" | "validation" | "probe";
         /** @description Describes what may be sent. The service checks it, as it checks forms and files. */
         RecordChangeRequest: {
             instruction: string;
@@ -2265,6 +2621,11 @@ export interface components {
          * @enum {string}
          */
         SplitEnum: "train" | "validation" | "golden" | "dropped";
+        StandingOutput: {
+            /** Format: uuid */
+            evaluation: string | null;
+            gate: components["schemas"]["GateOutput"] | null;
+        };
         SuggestedQuestions: {
             zh?: string[];
             en?: string[];
@@ -2333,6 +2694,30 @@ export interface components {
          * @enum {string}
          */
         ThemeEnum: "system" | "light" | "dark";
+        ThresholdsOutput: {
+            /**
+             * ChrF may fall by
+             * Format: double
+             */
+            max_chrf_drop?: number;
+            /**
+             * ROUGE-L may fall by
+             * Format: double
+             */
+            max_rouge_l_drop?: number;
+            /**
+             * Perplexity may grow to this many times
+             * Format: double
+             */
+            max_perplexity_ratio?: number;
+            /**
+             * Right answers to general questions may fall by
+             * Format: double
+             */
+            max_probe_drop?: number;
+            /** Golden and validation questions, at least */
+            min_examples?: number;
+        };
         TooLongExample: {
             /** @description Record and wording. */
             id: string;
@@ -2636,6 +3021,166 @@ export interface operations {
             };
         };
     };
+    adapters_evaluate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EvaluateInputRequest"];
+                "multipart/form-data": components["schemas"]["EvaluateInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    adapters_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExportInputRequest"];
+                "multipart/form-data": components["schemas"]["ExportInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    adapters_exports_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+        };
+    };
+    adapters_exports_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
     adapters_promote: {
         parameters: {
             query?: never;
@@ -2658,6 +3203,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    adapters_standing: {
+        parameters: {
+            query: {
+                assistant: string;
+            };
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingOutput"];
                 };
             };
         };
@@ -2724,6 +3292,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    assistants_gate_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assistant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdsOutput"];
+                };
+            };
+        };
+    };
+    assistants_gate_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assistant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedThresholdsOutputRequest"];
+                "multipart/form-data": components["schemas"]["PatchedThresholdsOutputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdsOutput"];
                 };
             };
         };
@@ -3102,6 +3717,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PreviewOutput"];
+                };
+            };
+        };
+    };
+    evaluations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    evaluations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    evaluations_answers_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `golden` - Golden
+                 *     * `validation` - Validation
+                 *     * `probe` - Probe
+                 */
+                kind?: "golden" | "validation" | "probe";
+                /**
+                 * @description * `chrf` - chrf
+                 *     * `rouge_l` - rouge_l
+                 *     * `exact` - exact
+                 *     * `contains` - contains
+                 *     * `perplexity` - perplexity
+                 */
+                metric?: "chrf" | "rouge_l" | "exact" | "contains" | "perplexity";
+                /**
+                 * @description * `improved` - improved
+                 *     * `damaged` - damaged
+                 */
+                sort?: "improved" | "damaged";
+            };
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionOutput"];
+                };
+            };
+        };
+    };
+    evaluations_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationOutput"];
                 };
             };
         };

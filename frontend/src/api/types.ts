@@ -327,3 +327,68 @@ export interface Feedback {
   created_at: string
   updated_at: string
 }
+
+// Evaluations
+
+export type ModelName = 'base' | 'production' | 'candidate'
+export type QuestionKind = 'golden' | 'validation' | 'probe'
+export type SortMetric = 'chrf' | 'rouge_l' | 'exact' | 'contains' | 'perplexity'
+export type MetricName = SortMetric | 'refusal' | 'repetition' | 'length' | 'cut_off'
+
+export interface Gate {
+  passed: boolean
+  /** Why not, in sentences. */
+  reasons: string[]
+  codes: string[]
+}
+
+/** Means over the questions of a kind; `count` says how many there were. */
+export type Means = Record<MetricName | 'count', number | null>
+
+export interface Evaluation {
+  id: string
+  number: number
+  state: RunState
+  step: number
+  total_steps: number
+  error: Problem | null
+  advice: string
+  candidate: Named
+  run: string
+  /** Null: the base model answered alone. */
+  production: Named | null
+  assistant: Named
+  started_by: string | null
+  /** What the candidate is compared with. */
+  reference: ModelName
+  scores: Partial<Record<ModelName, Partial<Record<QuestionKind, Means>>>> | null
+  changes: Partial<Record<QuestionKind, { better: number; worse: number; same: number }>>
+  gate: Gate | null
+  notes: { seconds?: number; left_out?: { id: string; reason: string }[]; thinned?: Partial<Record<QuestionKind, number>> }
+  created_at: string
+  collected_at: string | null
+}
+
+export interface EvaluationAnswer {
+  text: string
+  finish_reason: string
+  metrics: Record<MetricName, number | null>
+}
+
+export interface EvaluationQuestion {
+  id: number
+  kind: QuestionKind
+  record: string | null
+  /** Empty where its record was erased. */
+  question: string
+  expected: string
+  /** Above 0: the candidate is better. */
+  change: number
+  answers: Partial<Record<ModelName, EvaluationAnswer>>
+}
+
+/** What is known of an adapter against what is in production now. */
+export interface Standing {
+  evaluation: string | null
+  gate: Gate | null
+}

@@ -1,6 +1,8 @@
 /** English words of the pages. `zh.ts` has the same keys; a test compares them. */
+import exports from './exports.en'
 import { setting, settingValue } from './settings.en'
 import watching from './watching.en'
+import evaluation from './evaluation.en'
 
 export default {
   ...watching,
@@ -359,4 +361,6 @@ export default {
     rollbackConfirm: 'Roll back',
     rolledBack: '{assistant} now answers with {adapter}.',
   },
+  exports,
+  evaluation,
 }

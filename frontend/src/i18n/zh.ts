@@ -1,7 +1,9 @@
 /** 界面中文。键与 `en.ts` 一致，由测试比对。 */
+import exports from './exports.zh'
 import type en from './en'
 import { setting, settingValue } from './settings.zh'
 import watching from './watching.zh'
+import evaluation from './evaluation.zh'
 
 const zh: typeof en = {
   ...watching,
@@ -360,6 +362,8 @@ const zh: typeof en = {
     rollbackConfirm: '回滚',
     rolledBack: '{assistant} 现在用 {adapter} 回答。',
   },
+  exports,
+  evaluation,
 }
 
 export default zh

@@ -21,12 +21,15 @@ from tests.backend.serving.conftest import ModelServer
 pytestmark = pytest.mark.django_db
 As = Callable[[User | None], Api]
 MakeAdapter = Callable[..., Adapter]
+REASON = "It is only a test."
 
 
 def promote(
     api: Api, adapter: Adapter, assistant: str = "abc", **more: object
 ) -> Any:  # the test client's answer
-    return api.post(f"/adapters/{adapter.pk}/promote", {"assistant": assistant, **more})
+    """Past the gate, which has tests of its own."""
+    given = {"assistant": assistant, "override_reason": REASON, **more}
+    return api.post(f"/adapters/{adapter.pk}/promote", given)
 
 
 def live(assistant: Assistant) -> str:
@@ -212,17 +215,22 @@ def test_of_two_switches_at_the_same_moment_one_is_refused(
 ) -> None:
     one, two, three = make_adapter(1), make_adapter(2), make_adapter(3)
 
+    def switch(adapter: Adapter) -> Deployment:
+        return services.adapter_promote(
+            user=approver, adapter=adapter, assistant=assistant, override_reason=REASON
+        )
+
     def both_saw(current: Deployment | None) -> None:
         monkeypatch.setattr(services, "deployment_current", lambda **_: current)
 
     both_saw(None)
-    first = services.adapter_promote(user=approver, adapter=one, assistant=assistant)
+    first = switch(one)
     with pytest.raises(Conflict, match="just switched"), transaction.atomic():
-        services.adapter_promote(user=approver, adapter=two, assistant=assistant)
+        switch(two)
     both_saw(first)
-    services.adapter_promote(user=approver, adapter=two, assistant=assistant)
+    switch(two)
     with pytest.raises(Conflict, match="just switched"), transaction.atomic():
-        services.adapter_promote(user=approver, adapter=three, assistant=assistant)
+        switch(three)
     assert live(assistant) == "abc-run-2"
     assert Deployment.objects.filter(is_current=True).count() == 1
 

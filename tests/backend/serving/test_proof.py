@@ -15,6 +15,7 @@ from backend.training.models import Adapter
 from ml.tokens import Tokens
 from tests.backend.conftest import Api
 from tests.backend.serving.conftest import BASE, ModelServer
+from tests.backend.serving.evaluated import evaluated
 
 pytestmark = pytest.mark.django_db
 As = Callable[[User | None], Api]
@@ -48,6 +49,8 @@ def tokens(settings: Settings, tmp_path: Path) -> Tokens:
 
 
 def promote(caller: Api, adapter: Adapter, **more: object) -> int:
+    """After an evaluation that speaks for it."""
+    evaluated(adapter, base=1, production=1, candidate=14)
     answer = caller.post(f"/adapters/{adapter.pk}/promote", {"assistant": "abc", **more})
     status: int = answer.status_code
     return status
@@ -92,6 +95,7 @@ def test_a_server_that_makes_another_prompt_needs_a_reason(
 ) -> None:
     model_server.token_ids = lambda messages: [1, *tokens.prompt_ids(messages)]
     adapter, caller = make_adapter(1), api(approver)
+    evaluated(adapter, base=1, candidate=14)
     answer = caller.post(f"/adapters/{adapter.pk}/promote", {"assistant": "abc"})
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "prompt_differs"

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.assistants.models import Assistant
 from backend.common.models import BaseModel
+from backend.serving.models.evaluations import Evaluation
 from backend.training.models import Adapter
 
 
@@ -36,6 +37,11 @@ class Deployment(BaseModel):
     is_current = models.BooleanField(default=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     override_reason = models.CharField(max_length=500, blank=True)
+    # What it rests on, and what the gate said of that then: {passed, reasons, thresholds}.
+    evaluation = models.ForeignKey(
+        Evaluation, null=True, on_delete=models.PROTECT, related_name="deployments"
+    )
+    gate = models.JSONField(null=True)
     # Whether our token ids of a sample prompt are the server's.
     proof = models.CharField(max_length=10, choices=Proof.choices, default=Proof.UNPROVEN)
     proof_note = models.CharField(max_length=300, blank=True)

@@ -1,0 +1,24 @@
+import { request } from './client'
+import type { Evaluation, EvaluationQuestion, Page, QuestionKind, SortMetric, Standing } from './types'
+
+export const adapterEvaluate = (id: string) => request<Evaluation>('POST', `/adapters/${id}/evaluate`, { body: {} })
+
+/** What the gate says of an adapter, should it answer for that assistant now. */
+export const adapterStanding = (id: string, assistant: string) =>
+  request<Standing>('GET', `/adapters/${id}/standing`, { query: { assistant } })
+
+/** The newest evaluations of an adapter. */
+export const evaluationsOf = (candidate: string) => request<Page<Evaluation>>('GET', '/evaluations', { query: { candidate, page_size: 1 } })
+
+export const evaluationGet = (id: string) => request<Evaluation>('GET', `/evaluations/${id}`)
+
+export const evaluationStop = (id: string) => request<Evaluation>('POST', `/evaluations/${id}/stop`, { body: {} })
+
+export interface AnswersAsked {
+  sort: 'improved' | 'damaged'
+  metric: SortMetric
+  kind: QuestionKind | null
+}
+
+export const evaluationAnswers = (id: string, asked: AnswersAsked) =>
+  request<Page<EvaluationQuestion>>('GET', `/evaluations/${id}/answers`, { query: { ...asked, page_size: 10 } })

@@ -1,0 +1,1 @@
+"""How well a base model, what is in production and a candidate answer the same questions."""
