@@ -61,7 +61,7 @@ def _base(
     more: dict[str, Any] = {}
     if settings.base_4bit:
         more["device_map"] = {"": device}
-        more["quantization_config"] = BitsAndBytesConfig(
+        more["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,

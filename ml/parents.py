@@ -69,7 +69,7 @@ class Parent:
         """
         try:
             weights = load_file(self.folder / WEIGHTS)
-            left = set_peft_model_state_dict(model, weights)
+            left: Any = set_peft_model_state_dict(model, weights)  # torch's incompatible keys
         except Exception as error:  # safetensors and peft raise whatever the file makes them raise
             raise ConfigError(
                 f"The adapter to go on from cannot be read: {error}", code="parent_missing"

@@ -125,6 +125,7 @@ def _unavailable(field: Field) -> str | None:
     """Why a yes-or-no setting can never be yes here."""
     if field.type != "bool":
         return None
-    chosen = TrainingSettings(**{field.name: True})
+    yes: dict[str, Any] = {field.name: True}
+    chosen = TrainingSettings(**yes)
     found = dict(combination_problems(chosen, is_served=True))
     return _(found[field.name]) if field.name in found else None

@@ -104,7 +104,7 @@ class TrainingRunInput(serializers.Serializer[Any]):
         max_length=300,
         help_text="The parent's base, or the assistant's, if not given.",
     )
-    parent = serializers.UUIDField(
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a declaration, taken away
         required=False,
         allow_null=True,
         help_text="An adapter whose weights the run goes on from; its LoRA settings hold.",

@@ -107,7 +107,7 @@ class Trainer:
         # The base with LoRA inside; every architecture is a class of its own, hence Any.
         self.base: Any = self.model.get_base_model()
         self.noise = EmbeddingNoise(
-            self.base.get_input_embeddings(), self.settings.neftune_noise_alpha
+            self.model.get_input_embeddings(), self.settings.neftune_noise_alpha
         )
         self.weights = AdapterWeights(self.model, self.dtype)
         self.optimiser = optimiser_for(self.weights, self.settings)

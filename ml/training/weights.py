@@ -27,9 +27,9 @@ class AdapterWeights:
             name: weight for name, weight in model.named_parameters() if weight.requires_grad
         }
         self.names = list(trained)
-        self.computing = list(trained.values())
+        self.computing: list[torch.Tensor] = list(trained.values())
         self.are_apart = dtype != torch.float32
-        self.masters = self.computing
+        self.masters: list[torch.Tensor] = self.computing
         if self.are_apart:
             self.masters = [
                 torch.nn.Parameter(weight.detach().float().clone()) for weight in self.computing

@@ -68,7 +68,9 @@ class World:
         grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
         flat = torch.cat([grad.flatten() for grad in grads])
         dist.all_reduce(flat)
-        for weight, part in zip(weights, flat.split([g.numel() for g in grads]), strict=True):
+        for weight, part in zip(
+            weights, torch.split(flat, [g.numel() for g in grads]), strict=True
+        ):
             weight.grad = part.view_as(weight)
 
     def gather(self, mine: Any) -> list[Any]:  # whatever pickles
