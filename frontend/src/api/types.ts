@@ -94,6 +94,8 @@ export interface Adapter {
   may_promote: boolean
   /** The assistant's system prompt is no longer the one that the adapter was trained under. */
   prompt_changed: boolean
+  /** So is the base model's chat template. */
+  template_changed: boolean
 }
 
 // Versions
@@ -385,6 +387,15 @@ export interface EvaluationQuestion {
   /** Above 0: the candidate is better. */
   change: number
   answers: Partial<Record<ModelName, EvaluationAnswer>>
+}
+
+/** What a candidate must reach, in shares from 0 to 1, times, and questions. */
+export interface GateThresholds {
+  max_chrf_drop: number
+  max_rouge_l_drop: number
+  max_perplexity_ratio: number
+  max_probe_drop: number
+  min_examples: number
 }
 
 /** What is known of an adapter against what is in production now. */
