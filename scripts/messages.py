@@ -1,10 +1,10 @@
 """Keeps the catalogues of backend/ complete: ``python -m scripts.messages [--check]``.
 
-Sentences are found in our Python files and templates, in ``ml/`` where they are marked with
-``told``, and in Unfold's files, which bring no translations. Without ``--check`` the Chinese
-catalogue gets what is new and loses what is gone, and all are compiled; with it, the exit status
-says whether something is missing. The English catalogue is written by hand and holds only what
-Unfold says less well. A maintainer's tool: the product needs the compiled files alone.
+Sentences are found in our Python files and templates, in those of ``ml/`` where they are marked
+with ``told()``, and in those of Unfold, which brings no translations. Without ``--check`` the
+Chinese catalogue gets what is new and loses what is gone, and all are compiled; with it, the exit
+status says whether something is missing. The English catalogue is written by hand and holds only
+what Unfold says less well. A maintainer's tool: the product needs the compiled files alone.
 """
 
 import os

@@ -64,6 +64,7 @@ class Environment:
     csrf_trusted_origins: list[str]
     secure_cookies: bool
     four_eyes: bool
+    evaluation_required: bool
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     model_server_url: str
@@ -188,6 +189,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         # The embedded start serves plain HTTP on this machine, where a secure cookie never returns.
         secure_cookies=reader.flag("SECURE_COOKIES", not embedded and not debug),
         four_eyes=reader.flag("FOUR_EYES", not embedded),
+        evaluation_required=reader.flag("EVALUATION_REQUIRED", not embedded),
         database_url=database_url(reader, None),
         redis_url=redis_url(reader, None),
         model_server_url=model_server_url(reader, None).rstrip("/"),

@@ -22,6 +22,7 @@ CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 
 # The product's own.
 FOUR_EYES = ENV.four_eyes
+EVALUATION_REQUIRED = ENV.evaluation_required
 EMBEDDED = ENV.embedded
 DATA_DIR: Path = ENV.data_dir
 MODELS_DIR: Path = ENV.models_dir

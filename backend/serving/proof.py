@@ -1,6 +1,7 @@
 """Proof that the model server makes the very prompts that an adapter was trained under."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from backend.common import model_server
 from backend.common.errors import DomainError
 from backend.serving.models import Deployment
 from ml.errors import MlError
-from ml.messages import Person, system_message
+from ml.messages import Person, system_message, template_hash
 from ml.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 NO_TOKENIZER: Final = gettext_noop("The base model's tokenizer is not on this machine.")
 NO_ANSWER: Final = gettext_noop("The model server does not tell its token ids.")
 OTHER_IDS: Final = gettext_noop("The model server's token ids differ from ours.")
+
+# Where a chat template may stand.
+TEMPLATE_FILES: Final = ("chat_template.jinja", "tokenizer_config.json", "tokenizer.json")
 
 # Both languages, several turns, a person, blanks at the edges. No special tokens: not every server
 # takes those out of people's text, and that is no reason against an adapter.
@@ -58,6 +62,30 @@ def compare_prompts(*, adapter: "Adapter") -> Compared:
     if ours != theirs:
         return Compared(Deployment.Proof.DIFFERENT, OTHER_IDS)
     return Compared(Deployment.Proof.PROVEN)
+
+
+def template_changed(adapter: "Adapter") -> bool:
+    """Whether the base's chat template is known to be another than the adapter's card names."""
+    trained_under = adapter.card.get("template_hash")
+    if not trained_under:
+        return False
+    folder = _tokenizer_folder(adapter)
+    # Where the files say nothing of themselves, nothing is known.
+    written_at = tuple(
+        (folder / name).stat().st_mtime_ns if (folder / name).is_file() else 0
+        for name in TEMPLATE_FILES
+    )
+    present = _template_hash(folder, written_at)
+    return present is not None and present != trained_under
+
+
+@lru_cache(maxsize=32)
+def _template_hash(folder: Path, written_at: tuple[int, ...]) -> str | None:  # noqa: ARG001
+    """The hash of the chat template in a folder, read anew when its files were written anew."""
+    try:
+        return template_hash(Tokens(folder).prompt_format.chat_template)
+    except MlError:
+        return None
 
 
 def _samples(adapter: "Adapter") -> list[list[dict[str, str]]]:

@@ -10,6 +10,7 @@ from backend.accounts.models import Department, User
 from backend.accounts.roles import Action, may
 from backend.assistants.models import Assistant
 from backend.serving.models import Deployment
+from backend.serving.proof import template_changed
 from backend.serving.selectors import Production, may_promote
 from backend.training.models import Adapter
 from backend.training.serializers import AssistantName
@@ -141,6 +142,9 @@ class AdapterOutput(serializers.ModelSerializer[Adapter]):
     prompt_changed = serializers.SerializerMethodField(
         help_text="The assistant's system prompt is no longer the one it was trained under."
     )
+    template_changed = serializers.SerializerMethodField(
+        help_text="The base model's chat template is no longer the one it was trained under."
+    )
 
     class Meta:
         model = Adapter
@@ -156,6 +160,7 @@ class AdapterOutput(serializers.ModelSerializer[Adapter]):
             "live_in",
             "may_promote",
             "prompt_changed",
+            "template_changed",
         )
 
     def get_live_in(self, adapter: Adapter) -> list[str]:
@@ -168,6 +173,9 @@ class AdapterOutput(serializers.ModelSerializer[Adapter]):
 
     def get_prompt_changed(self, adapter: Adapter) -> bool:
         return adapter.run.system_prompt != adapter.assistant.system_prompt
+
+    def get_template_changed(self, adapter: Adapter) -> bool:
+        return template_changed(adapter)
 
 
 class PromoteInput(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Training and evaluation on data that others wrote, with the packaged model, command by command."""
+"""Training and evaluation on data that others wrote, with the packaged model."""
 
 import json
 import subprocess
@@ -83,7 +83,7 @@ def test_the_validation_loss_falls_and_every_metric_follows_from_the_stored_answ
     assert len(validation) == 3
     assert validation[-1] < validation[0]
 
-    asked = {"adapter_dir": str(trained / "adapter"), "max_new_tokens": 8, "most_questions": 6}
+    asked = {"adapter_dir": str(trained / "adapter"), "max_new_tokens": 4, "most_questions": 4}
     evaluated = run("evaluate", asked, folder)
     result = json.loads((evaluated / "result.json").read_text("utf-8"))
     questions = {question["id"]: question for question in result["questions"]}

@@ -1,5 +1,5 @@
 import { request } from './client'
-import type { Evaluation, EvaluationQuestion, Page, QuestionKind, SortMetric, Standing } from './types'
+import type { Evaluation, EvaluationQuestion, GateThresholds, Page, QuestionKind, SortMetric, Standing } from './types'
 
 export const adapterEvaluate = (id: string) => request<Evaluation>('POST', `/adapters/${id}/evaluate`, { body: {} })
 
@@ -22,3 +22,8 @@ export interface AnswersAsked {
 
 export const evaluationAnswers = (id: string, asked: AnswersAsked) =>
   request<Page<EvaluationQuestion>>('GET', `/evaluations/${id}/answers`, { query: { ...asked, page_size: 10 } })
+
+export const gateGet = (assistant: string) => request<GateThresholds>('GET', `/assistants/${assistant}/gate`)
+
+export const gateUpdate = (assistant: string, body: GateThresholds) =>
+  request<GateThresholds>('PATCH', `/assistants/${assistant}/gate`, { body })

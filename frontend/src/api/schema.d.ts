@@ -1275,6 +1275,8 @@ export interface components {
             readonly may_promote: boolean;
             /** @description The assistant's system prompt is no longer the one it was trained under. */
             readonly prompt_changed: boolean;
+            /** @description The base model's chat template is no longer the one it was trained under. */
+            readonly template_changed: boolean;
         };
         AdapterUseOutput: {
             /** Format: uuid */
@@ -2625,6 +2627,7 @@ export interface components {
             /** Format: uuid */
             evaluation: string | null;
             gate: components["schemas"]["GateOutput"] | null;
+            needs_reason: boolean;
         };
         SuggestedQuestions: {
             zh?: string[];

@@ -94,6 +94,8 @@ export interface Adapter {
   may_promote: boolean
   /** The assistant's system prompt is no longer the one that the adapter was trained under. */
   prompt_changed: boolean
+  /** So is the base model's chat template. */
+  template_changed: boolean
 }
 
 // Versions
@@ -387,8 +389,19 @@ export interface EvaluationQuestion {
   answers: Partial<Record<ModelName, EvaluationAnswer>>
 }
 
+/** What a candidate must reach, in shares from 0 to 1, times, and questions. */
+export interface GateThresholds {
+  max_chrf_drop: number
+  max_rouge_l_drop: number
+  max_perplexity_ratio: number
+  max_probe_drop: number
+  min_examples: number
+}
+
 /** What is known of an adapter against what is in production now. */
 export interface Standing {
   evaluation: string | null
   gate: Gate | null
+  /** It is promoted only for a reason that somebody gives. */
+  needs_reason: boolean
 }

@@ -3,7 +3,7 @@ import { beforeEach, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import { ApiError } from '@/api/client'
 import type { RunDefaults, SettingField } from '@/api/types'
-import { FREEZE_NOW, useNewRun } from './useNewRun'
+import { FREEZE_NOW, problemsOf, useNewRun } from './useNewRun'
 
 const api = vi.hoisted(() => ({ runDefaults: vi.fn(), runStart: vi.fn(), versionFreeze: vi.fn() }))
 vi.mock('@/api/runs', () => api)
@@ -110,4 +110,10 @@ it('describes a run only once there is one to describe', async () => {
   state.setInput('epochs', 'many')
   expect(state.question()).toBeNull()
   expect((await form(FREEZE_NOW)).question()).toBeNull()
+})
+
+it('finds what was refused at each field, and nothing in a failure of another kind', () => {
+  const details = { settings: { epochs: ['Too many.', 'Really.'] }, base_model: ['No model.'] }
+  expect(problemsOf(new ApiError(400, { code: 'settings_invalid', message: 'No.', details }))).toEqual({ fields: { epochs: 'Too many. Really.' }, base: 'No model.' })
+  expect(problemsOf(new Error('network'))).toEqual({ fields: {}, base: '' })
 })

@@ -10,6 +10,13 @@ import { predictedSteps } from '@/lib/steps'
 /** Stands for a version that is frozen when the run is started. */
 export const FREEZE_NOW = 'freeze-now'
 
+/** What the server refused: its sentences by setting, and that about the base model. */
+export function problemsOf(error: unknown): { fields: Record<string, string>; base: string } {
+  if (!(error instanceof ApiError)) return { fields: {}, base: '' }
+  const base = error.details.base_model
+  return { fields: sentencesByField(error.details), base: Array.isArray(base) ? base.join(' ') : '' }
+}
+
 /** The state of the form for a new run: what is chosen, the defaults that fit it, and the start. */
 export function useNewRun() {
   const versionId = ref(FREEZE_NOW)
@@ -31,11 +38,8 @@ export function useNewRun() {
     const examples = defaults.value?.train_examples
     return examples ? predictedSteps(examples, fromInputs(fields.value, inputs.value)) : null
   })
-  const fieldProblems = computed(() => (error.value instanceof ApiError ? sentencesByField(error.value.details) : {}))
-  const baseProblem = computed(() => {
-    const sentences = error.value instanceof ApiError ? error.value.details.base_model : undefined
-    return Array.isArray(sentences) ? sentences.join(' ') : ''
-  })
+  const fieldProblems = computed(() => problemsOf(error.value).fields)
+  const baseProblem = computed(() => problemsOf(error.value).base)
   const isValid = computed(
     () =>
       assistantId.value !== '' &&

@@ -39,7 +39,7 @@ export function curvesOption(lines: Line[], axes: CurvesAxes, look: ChartLook) {
   return {
     animation: false,
     textStyle: { fontFamily: look.font },
-    grid: { left: 8, right: 16, top: 12, bottom: isSmall ? 4 : 24, containLabel: true },
+    grid: { left: 8, right: 16, top: 12, bottom: isSmall ? 4 : 24, outerBoundsMode: 'same' as const, outerBoundsContain: 'axisLabel' as const },
     xAxis: {
       type: 'value' as const,
       min: 0,

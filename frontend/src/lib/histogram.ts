@@ -18,7 +18,7 @@ export function histogramOption(bars: LengthBar[], limit: number, look: ChartLoo
   return {
     animation: false,
     textStyle: { fontFamily: look.font },
-    grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
+    grid: { left: 8, right: 16, top: 12, bottom: 24, outerBoundsMode: 'same' as const, outerBoundsContain: 'axisLabel' as const },
     xAxis: {
       type: 'category' as const,
       data: bars.map(({ low, high }) => (low === high ? String(low) : `${low}–${high}`)),

@@ -12,6 +12,7 @@ from backend.accounts.models import User
 from backend.assistants.models import Assistant
 from backend.serving.models import Deployment
 from backend.training.models import Adapter
+from ml.messages import template_hash
 from ml.tokens import Tokens
 from tests.backend.conftest import Api
 from tests.backend.serving.conftest import BASE, ModelServer
@@ -127,3 +128,22 @@ def test_what_could_not_be_compared_is_shown_as_unproven(
     shown = newest(caller, assistant)
     assert shown["proof"] == "unproven"
     assert shown["proof_note"] == "The base model's tokenizer is not on this machine."
+
+
+def test_another_template_or_prompt_than_the_trained_one_is_told(
+    api: As, approver: User, assistant: Assistant, make_adapter: MakeAdapter, tokens: Tokens
+) -> None:
+    adapter, caller = make_adapter(1), api(approver)
+
+    def told() -> tuple[bool, bool]:
+        shown = caller.get(f"/adapters/{adapter.pk}").json()
+        return shown["prompt_changed"], shown["template_changed"]
+
+    assert told() == (False, False)  # an older card says nothing of templates
+    adapter.card = {"template_hash": template_hash(CHATML)}
+    adapter.save()
+    assert told() == (False, False)
+    (tokens.folder / "chat_template.jinja").write_text(CHATML + "{{ '' }}")
+    assert told() == (False, True)
+    Assistant.objects.update(system_prompt="You speak like a pirate.")
+    assert told() == (True, True)
