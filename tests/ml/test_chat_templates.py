@@ -142,9 +142,9 @@ def thinking_server(tmp_path: Path) -> Iterator[TestClient]:
     (base / "chat_template.jinja").write_text(KINDS["qwen3"].template, encoding="utf-8")
     model = ServedModel(base, device=torch.device("cpu"), dtype=torch.float32)
     engine = Engine(model, name="base")
-    for name, card in (("quiet", {"thinking": False}), ("plain", {})):
-        folder = build_adapter(tmp_path / name, base=base, seed=1, **card)
-        engine.load_adapter(name, folder)
+    quiet = build_adapter(tmp_path / "quiet", base=base, seed=1, thinking=False)
+    engine.load_adapter("quiet", quiet)
+    engine.load_adapter("plain", build_adapter(tmp_path / "plain", base=base, seed=1))
     yield TestClient(create_app(engine))
     engine.close()
 
