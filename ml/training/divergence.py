@@ -20,18 +20,18 @@ class Diverged(MlError):
     default_code = "diverged"
 
 
-def check(losses: Sequence[float]) -> None:
-    """Look at the losses of all steps so far.
+def check(before: Sequence[float], loss: float) -> None:
+    """Look at a step's loss, after those of all steps before it.
 
     Raises:
         Diverged: going on is of no use.
     """
-    step, loss = len(losses), losses[-1]
+    step = len(before) + 1
     if not math.isfinite(loss):
         raise Diverged(f"The loss is no number any more (step {step}).")
     if step < 2 * WINDOW:
         return
-    first, last = fmean(losses[:WINDOW]), fmean(losses[-WINDOW:])
+    first, last = fmean(before[:WINDOW]), fmean([*before[1 - WINDOW :], loss])
     if last > first + max(LEAST_RISE, RISE * first):
         raise Diverged(
             f"The loss has risen from {first:.2f} to {last:.2f} (step {step}): "

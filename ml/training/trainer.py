@@ -190,7 +190,7 @@ class Trainer:
             tokens += batch.input_ids.numel()
         self.world.sum_gradients(self.weights.masters)
         loss_sum, all_tokens = self.world.sum([loss_sum, tokens], device=self.device)
-        divergence.check([*self.progress.losses, loss_sum])
+        divergence.check(self.progress.losses, loss_sum)
         rate = self.schedule.get_last_lr()[0]
         norm = self._update()
         self.progress.tokens += int(all_tokens)
