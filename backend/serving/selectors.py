@@ -36,6 +36,12 @@ class Production:
     served_name: str
     path: "Path | None"
 
+    @property
+    def thinking(self) -> bool | None:
+        """What the adapter's chat template was told when it was trained; None for nothing."""
+        said = self.adapter.card.get("thinking") if self.adapter else None
+        return said if isinstance(said, bool) else None
+
 
 def production(*, assistant: Assistant) -> Production:
     """Who answers the assistant's next message."""

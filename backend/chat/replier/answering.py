@@ -108,6 +108,9 @@ class Answering:
             "max_tokens": fitted.max_tokens,
         }
         body |= {name: options[name] for name in PASSED_ON if name in options}
+        if (thinking := work.production.thinking) is not None:
+            # Our own server reads it from the card; vLLM wants to be told.
+            body["chat_template_kwargs"] = {"enable_thinking": thinking}
         if fitted.messages[-1]["role"] == "assistant":
             # vLLM's words for: this turn is not closed, write on.
             body |= {"continue_final_message": True, "add_generation_prompt": False}

@@ -407,6 +407,7 @@ def adapter_for(assistant: Assistant, folder: Path) -> str:
         assistant=assistant,
         base_model=assistant.base_model,
         path=str(folder),
+        card={"thinking": False},
     )
     Deployment.objects.create(assistant=assistant, adapter=adapter, action="promote")
     return adapter.name
@@ -435,6 +436,8 @@ async def test_the_adapter_in_production_answers_and_is_loaded_where_it_was_forg
     assert text_of(events) == "You said: And now?"
     assert len(fake.loaded) == 2
     assert [request["model"] for request in fake.requests] == [BASE, *[name] * 4]
+    told = [request.get("chat_template_kwargs") for request in fake.requests]
+    assert told == [None, *[{"enable_thinking": False}] * 4], "not asked as it was trained"
 
 
 async def test_an_adapter_that_the_server_refuses_is_told_in_words(
