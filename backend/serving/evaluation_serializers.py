@@ -42,6 +42,14 @@ def gate_shown(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+class VotesOutput(serializers.Serializer[Any]):
+    """How many blind votes preferred which."""
+
+    candidate = serializers.IntegerField()
+    reference = serializers.IntegerField()
+    tie = serializers.IntegerField()
+
+
 class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
     """Needs rows of ``evaluation_selectors.evaluation_list``."""
 
@@ -64,6 +72,7 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
     )
     changes = serializers.DictField(help_text="Kind → {better, worse, same}: questions.")
     gate = serializers.SerializerMethodField()
+    votes = serializers.SerializerMethodField()
 
     class Meta:
         model = Evaluation
@@ -84,6 +93,7 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
             "scores",
             "changes",
             "gate",
+            "votes",
             "notes",
             "created_at",
             "collected_at",
@@ -109,6 +119,12 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
 
     def get_reference(self, evaluation: Evaluation) -> str:
         return reference_of(evaluation.scores or {})
+
+    @extend_schema_field(VotesOutput)
+    def get_votes(self, evaluation: Evaluation) -> dict[str, int]:
+        return {
+            name: getattr(evaluation, f"votes_{name}") for name in ("candidate", "reference", "tie")
+        }
 
     @extend_schema_field(GateOutput(allow_null=True))
     def get_gate(self, evaluation: Evaluation) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
 import { request } from './client'
-import type { Evaluation, EvaluationQuestion, GateThresholds, Page, QuestionKind, SortMetric, Standing } from './types'
+import type { BlindChoice, BlindPair, Evaluation, EvaluationQuestion, GateThresholds, Page, QuestionKind, SortMetric, Standing } from './types'
 
 export const adapterEvaluate = (id: string) => request<Evaluation>('POST', `/adapters/${id}/evaluate`, { body: {} })
 
@@ -27,3 +27,8 @@ export const gateGet = (assistant: string) => request<GateThresholds>('GET', `/a
 
 export const gateUpdate = (assistant: string, body: GateThresholds) =>
   request<GateThresholds>('PATCH', `/assistants/${assistant}/gate`, { body })
+
+/** Two answers to vote on; undefined where nothing is left. */
+export const blindVoteNext = (evaluation: string) => request<BlindPair | undefined>('POST', `/evaluations/${evaluation}/votes`, { body: {} })
+
+export const blindVoteCast = (id: string, choice: BlindChoice) => request<BlindPair>('POST', `/blind-votes/${id}`, { body: { choice } })

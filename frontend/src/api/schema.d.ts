@@ -165,6 +165,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/blind-votes/{vote_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["blind_votes_cast"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -384,6 +400,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["evaluations_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/votes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Two answers to vote on; 204 where nothing is left. */
+        post: operations["evaluations_votes_next"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1302,6 +1335,16 @@ export interface components {
             instruction: string;
             change: components["schemas"]["ChangeEnum"];
         };
+        /**
+         * @description * `first` - first
+         *     * `second` - second
+         *     * `tie` - tie
+         * @enum {string}
+         */
+        ChoiceEnum: "first" | "second" | "tie";
+        ChoiceInputRequest: {
+            choice: components["schemas"]["ChoiceEnum"];
+        };
         /** @description ``assistant`` and ``current_message`` are ids. */
         ConversationOutput: {
             /** Format: uuid */
@@ -1456,6 +1499,7 @@ export interface components {
                 [key: string]: unknown;
             };
             readonly gate: components["schemas"]["GateOutput"] | null;
+            readonly votes: components["schemas"]["VotesOutput"];
             notes?: unknown;
             /**
              * Created
@@ -1873,6 +1917,17 @@ export interface components {
             results: components["schemas"]["MessageOutput"][];
             /** Format: uri */
             next: string | null;
+        };
+        PairOutput: {
+            /** Format: uuid */
+            id: string;
+            question: string;
+            first: string;
+            second: string;
+            /** @description Empty before the vote. */
+            choice: string;
+            /** @description Which of both is the candidate's: `first` or `second`; empty before the vote. */
+            readonly candidate: string;
         };
         PatchedAssistantChangeRequest: {
             name?: string;
@@ -2561,6 +2616,12 @@ export interface components {
             revision: number;
             split: components["schemas"]["SplitEnum"];
         };
+        /** @description How many blind votes preferred which. */
+        VotesOutput: {
+            candidate: number;
+            reference: number;
+            tie: number;
+        };
         OpenAiError: {
             error: {
                 message?: string;
@@ -2917,6 +2978,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    blind_votes_cast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vote_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceInputRequest"];
+                "multipart/form-data": components["schemas"]["ChoiceInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairOutput"];
                 };
             };
         };
@@ -3328,6 +3415,34 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EvaluationOutput"];
                 };
+            };
+        };
+    };
+    evaluations_votes_next: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairOutput"];
+                };
+            };
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

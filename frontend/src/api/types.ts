@@ -349,6 +349,8 @@ export interface Evaluation {
   scores: Partial<Record<ModelName, Partial<Record<QuestionKind, Means>>>> | null
   changes: Partial<Record<QuestionKind, { better: number; worse: number; same: number }>>
   gate: Gate | null
+  /** Blind votes by what they preferred. */
+  votes: { candidate: number; reference: number; tie: number }
   notes: { seconds?: number; left_out?: { id: string; reason: string }[]; thinned?: Partial<Record<QuestionKind, number>> }
   created_at: string
   collected_at: string | null
@@ -370,6 +372,19 @@ export interface EvaluationQuestion {
   /** Above 0: the candidate is better. */
   change: number
   answers: Partial<Record<ModelName, EvaluationAnswer>>
+}
+
+export type BlindChoice = 'first' | 'second' | 'tie'
+
+/** Two answers whose owners are told after the choice. */
+export interface BlindPair {
+  id: string
+  question: string
+  first: string
+  second: string
+  choice: BlindChoice | ''
+  /** Empty before the choice. */
+  candidate: 'first' | 'second' | ''
 }
 
 /** What a candidate must reach, in shares from 0 to 1, times, and questions. */

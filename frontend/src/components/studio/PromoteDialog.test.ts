@@ -23,7 +23,7 @@ async function open(gate: object | null): Promise<HTMLButtonElement> {
   mount(PromoteDialog, { props: { open: true, adapter, assistantId: 'a' } })
   await useAssistantsStore().load()
   await waitFor(() => expect(screen.getByTestId('gate')).toBeTruthy())
-  return screen.getByTestId('promote-confirm')
+  return screen.getByTestId<HTMLButtonElement>('promote-confirm')
 }
 
 it('promotes what has passed the gate without asking why', async () => {
