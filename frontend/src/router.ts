@@ -32,6 +32,7 @@ const routes: RouteRecordRaw[] = [
       { path: 'runs/new', name: 'run-new', component: () => import('@/pages/studio/NewRunPage.vue') },
       { path: 'runs/:id', name: 'run', component: () => import('@/pages/studio/RunPage.vue'), props: true },
       { path: 'evaluations/:id', name: 'evaluation', component: () => import('@/pages/studio/EvaluationPage.vue'), props: true },
+      { path: 'compare', name: 'compare', component: () => import('@/pages/studio/ComparePage.vue') },
       { path: 'assistants', name: 'assistants', component: () => import('@/pages/studio/AssistantsPage.vue') },
     ],
   },

@@ -1164,6 +1164,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["compare_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/generate": {
         parameters: {
             query?: never;
@@ -2691,6 +2707,20 @@ export interface components {
             assistant?: string;
             temperature?: number;
             max_tokens?: number;
+        };
+        CompareRequest: {
+            /**
+             * Format: uuid
+             * @description The candidate.
+             */
+            adapter: string;
+            /** @enum {string} */
+            model: "base" | "production" | "candidate";
+            question: string;
+        };
+        ComparePiece: {
+            text?: string;
+            error?: Record<string, never>;
         };
         Generated: {
             response: string;
@@ -4804,6 +4834,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatCompletion"];
+                    "text/event-stream": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    compare_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompareRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparePiece"];
                     "text/event-stream": string;
                 };
             };
