@@ -10,6 +10,7 @@ from backend.serving.evaluation_selectors import NAMES, SORTABLE, verdict_of
 from backend.serving.gate import Verdict, reason_text, reference_of
 from backend.serving.models import Evaluation, EvaluationAnswer, GateThresholds
 from backend.training.models import AdapterJob
+from ml.evaluation.opinions import opinion_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,6 +158,9 @@ class QuestionOutput(serializers.ModelSerializer[EvaluationAnswer]):
     revision = serializers.UUIDField(source="revision_id", allow_null=True)
     change = serializers.FloatField(help_text="Above 0: the candidate is better.")
     answers = serializers.SerializerMethodField()
+    verdict = serializers.SerializerMethodField(
+        help_text="The judge's: `candidate`, `reference` or `tie`; empty where none was asked."
+    )
 
     class Meta:
         model = EvaluationAnswer
@@ -171,7 +175,11 @@ class QuestionOutput(serializers.ModelSerializer[EvaluationAnswer]):
             "accepted",
             "change",
             "answers",
+            "verdict",
         )
+
+    def get_verdict(self, row: EvaluationAnswer) -> str:
+        return opinion_of(row.judged) if row.judged else ""
 
     @extend_schema_field(serializers.DictField(child=OneAnswer()))
     def get_answers(self, row: EvaluationAnswer) -> dict[str, Any]:

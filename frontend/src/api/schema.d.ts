@@ -2136,6 +2136,8 @@ export interface components {
             readonly answers: {
                 [key: string]: components["schemas"]["OneAnswer"];
             };
+            /** @description The judge's: `candidate`, `reference` or `tie`; empty where none was asked. */
+            readonly verdict: string;
         };
         /**
          * @description * `golden` - Golden

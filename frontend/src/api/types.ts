@@ -351,7 +351,12 @@ export interface Evaluation {
   gate: Gate | null
   /** Blind votes by what they preferred. */
   votes: { candidate: number; reference: number; tie: number }
-  notes: { seconds?: number; left_out?: { id: string; reason: string }[]; thinned?: Partial<Record<QuestionKind, number>> }
+  notes: {
+    judge?: { model: string; error: string; candidate: number; reference: number; tie: number } | null
+    seconds?: number
+    left_out?: { id: string; reason: string }[]
+    thinned?: Partial<Record<QuestionKind, number>>
+  }
   created_at: string
   collected_at: string | null
 }
@@ -372,6 +377,8 @@ export interface EvaluationQuestion {
   /** Above 0: the candidate is better. */
   change: number
   answers: Partial<Record<ModelName, EvaluationAnswer>>
+  /** The judge's; empty where none was asked. */
+  verdict: 'candidate' | 'reference' | 'tie' | ''
 }
 
 export type BlindChoice = 'first' | 'second' | 'tie'
