@@ -12,7 +12,7 @@ NOWHERE := SECRET_KEY=checks DATABASE_URL=postgres://checks@127.0.0.1:9/checks \
 	REDIS_URL=redis://127.0.0.1:9/0 MODEL_SERVER_URL=http://127.0.0.1:9
 
 .PHONY: help setup run dev test check fmt lint types arch schema schema-check migrations-check \
-	pages-check unit backend-tests e2e browser bench
+	pages-check unit backend-tests e2e browser bench bench-llamafactory gpu-check
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -33,7 +33,7 @@ test:
 	@test -f data/local/models/smollm2-135m-instruct/config.json || \
 		TQDM_DISABLE=1 $(PYTHON) -m ml convert --base-model packaged:smollm2-135m-instruct --models-dir data/local/models
 	@echo "== pytest"
-	@$(BIN)/pytest
+	@sh scripts/tests.sh
 	@echo "== browser tests"
 	@$(BIN)/pytest tests/e2e
 
@@ -102,3 +102,13 @@ browser:
 bench: setup
 	@$(PYTHON) scripts/bench.py
 	@$(PYTHON) scripts/bench_curation.py
+
+ROUNDS ?= 5
+STEPS ?= 10
+## make bench-llamafactory   our trainer beside LLaMA-Factory 0.9.5 (ROUNDS=5 STEPS=10)
+bench-llamafactory: setup
+	@$(PYTHON) scripts/bench_llamafactory.py --rounds $(ROUNDS) --steps $(STEPS)
+
+## make gpu-check   what this machine's graphics card can do for us, and how fast
+gpu-check: setup
+	@$(PYTHON) scripts/gpu_check.py

@@ -1,4 +1,4 @@
-"""``python -m ml``: train, evaluate, merge, serve, chat, convert; parses, calls, prints.
+"""``python -m ml``: train, evaluate, merge, export, serve, chat, convert; parses, calls, prints.
 
 Each command imports what it needs when it runs, so that ``--help`` and a wrong option are told
 without loading torch.
@@ -51,6 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_options(merge, default=None)
     merge.set_defaults(command=_merge)
 
+    export = commands.add_parser("export", help="write an adapter down for other servers")
+    export.add_argument("--config", type=Path, metavar="job.json", help="instead of all others")
+    export.add_argument("--adapter_model", "--adapter-model", type=Path)
+    export.add_argument("--output", type=Path, help="a folder not there or empty")
+    export.add_argument("--what", type=_names, default=["merged"], help="merged,gguf,ollama")
+    export.add_argument("--name", default="", help="of the tuned model; default: the folder's")
+    export.add_argument("--system-prompt", help="default: the one on the adapter's card")
+    export.add_argument("--temperature", type=float, help="for Ollama")
+    _add_model_options(export, default=None)
+    export.set_defaults(command=_export)
+
     serve = commands.add_parser("serve", help="answer over HTTP in the OpenAI protocol")
     _add_model_options(serve)
     serve.add_argument("--host", default="127.0.0.1")
@@ -94,6 +105,10 @@ def _positive(text: str) -> int:
     return number
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _share_processors() -> None:
     """Has threads that wait leave the processor to other processes; torch reads it when loaded."""
     os.putenv("GOMP_SPINCOUNT", "1000")
@@ -101,9 +116,9 @@ def _share_processors() -> None:
 
 def _train(options: argparse.Namespace) -> int:
     _share_processors()
-    from ml import training
+    from ml.training import command
 
-    return training.main(options.config)
+    return command.main(options.config)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -124,6 +139,20 @@ def _merge(options: argparse.Namespace) -> int:
         model_hub=options.model_hub,
         dtype=options.dtype,
     )
+
+
+def _export(options: argparse.Namespace) -> int:
+    _share_processors()
+    if options.config:
+        from ml.export.process import main as as_job
+
+        return as_job(options.config)
+    if not options.adapter_model or not options.output:
+        print("Give --adapter_model and --output, or --config.", file=sys.stderr)
+        return 2
+    from ml.export.command import run
+
+    return run(options)
 
 
 def _serve(options: argparse.Namespace) -> int:

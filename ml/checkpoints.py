@@ -8,17 +8,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-from ml import base_models
 from ml.errors import ConfigError
+from ml.run_files import RunFiles
 
 if TYPE_CHECKING:
-    from ml.training import Trainer
+    from pathlib import Path
+
+    from ml.training.trainer import Trainer
 
 
 def checkpoint_save(trainer: Trainer) -> None:
-    """Write ``checkpoint/state.pt`` whole or not at all."""
+    """Write ``checkpoint/state.pt`` whole or not at all; all processes of a run call it."""
+    chances = trainer.world.gather(_chance())
+    if not trainer.world.is_first:
+        return
     path = _path(trainer)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
@@ -26,12 +30,12 @@ def checkpoint_save(trainer: Trainer) -> None:
         {
             "made_for": _made_for(trainer),
             "progress": asdict(trainer.progress),
-            "adapter": get_peft_model_state_dict(trainer.model, save_embedding_layers=False),
+            "adapter": trainer.weights.by_name(),
+            "best": trainer.best,
             "optimiser": trainer.optimiser.state_dict(),
             "schedule": trainer.schedule.state_dict(),
             "scaler": trainer.scaler.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random": chances,
         },
         beside,
     )
@@ -42,42 +46,57 @@ def checkpoint_load(trainer: Trainer) -> None:
     """Put the trainer where the checkpoint was written.
 
     Raises:
-        ConfigError: there is no checkpoint, or data, model or settings are not those of the run.
+        ConfigError: there is no checkpoint, it cannot be read, or data, model or settings are not
+            those of the run.
     """
     path = _path(trainer)
     if not path.is_file():
         raise ConfigError("There is no checkpoint to go on from.", code="checkpoint_missing")
-    state: dict[str, Any] = torch.load(path, map_location=trainer.device, weights_only=True)
-    if state["made_for"] != _made_for(trainer):
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken file makes torch raise whatever it meets
+        raise ConfigError(
+            "The checkpoint cannot be read. Start a new run.", code="checkpoint_unreadable"
+        ) from error
+    if state.get("made_for") != _made_for(trainer):
         raise ConfigError(
             "The checkpoint was made with other data, settings or another base model. "
             "Start a new run.",
             code="checkpoint_differs",
         )
-    set_peft_model_state_dict(trainer.model, state["adapter"])
+    trainer.weights.put(state["adapter"])
+    trainer.best = state["best"]
     trainer.optimiser.load_state_dict(state["optimiser"])
     trainer.schedule.load_state_dict(state["schedule"])
     trainer.scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(state["random"].cpu())
-    if state["random_cuda"]:
-        torch.cuda.set_rng_state_all([each.cpu() for each in state["random_cuda"]])
+    processor, cards = state["random"][trainer.world.rank]
+    torch.set_rng_state(processor)
+    if cards:
+        torch.cuda.set_rng_state_all(cards)
     for name, value in state["progress"].items():
         setattr(trainer.progress, name, value)
 
 
-def _path(trainer: Trainer) -> Any:  # a Path; RunFiles names it
-    from ml.run_files import RunFiles
+def _chance() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The state of chance on the processor and on each card."""
+    cards = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return torch.get_rng_state(), cards
 
+
+def _path(trainer: Trainer) -> Path:
     return RunFiles(trainer.config.output_dir).checkpoint
 
 
 def _made_for(trainer: Trainer) -> str:
     """A hash of everything that must be the same for the run to go on as the same run."""
     config = trainer.config
+    files = (config.train_file, config.validation_file, config.general_file)
     parts = {
-        "base": base_models.fingerprint(trainer.folder),
+        "base": trainer.base_fingerprint,
+        "parent": trainer.parent.sha256 if trainer.parent else None,
         "system_prompt": config.system_prompt,
         "settings": {**asdict(config.settings), "lora_targets": list(config.settings.lora_targets)},
-        "train": config.train_file.read_text(encoding="utf-8"),
+        "data": [file.read_text(encoding="utf-8") if file else None for file in files],
+        "processes": trainer.world.size,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,12 +1,20 @@
 """Where a model computes, and how precisely: chosen by the machine, never left to fail."""
 
+from importlib.util import find_spec
+
 import torch
 
 from ml.errors import ConfigError
 
 
-def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def best_device(number: int = 0) -> torch.device:
+    """The graphics card of that number where there are any, else the processor."""
+    return torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def has_bitsandbytes() -> bool:
+    """Whether the package that holds a model in 4 bits is there."""
+    return find_spec("bitsandbytes") is not None
 
 
 def serving_dtype(device: torch.device) -> torch.dtype:

@@ -31,3 +31,13 @@ def keep_freed_memory() -> None:
         libc.mallopt(top_pad, 1 << 28)
     except AttributeError:  # musl has no mallopt
         return
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` tells of too little; torch has no class for it on the processor."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in said or "out of memory" in said
+    )

@@ -1,7 +1,8 @@
-"""Several examples in one row that do not see each other and share their common beginning.
+"""A batch of examples as the model reads it: packed into one row, or one padded row for each.
 
-A batch asked by one person begins with the same system prompt, so that is computed once: on short
-questions it is a third of all tokens. No padding is computed either.
+Packed examples do not see each other and share their common beginning. A batch asked by one person
+begins with the same system prompt, so that is computed once: on short questions it is a third of
+all tokens. No padding is computed either.
 """
 
 from collections.abc import Sequence
@@ -14,21 +15,25 @@ from ml.encoding import IGNORED, Encoded
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One row for the model; T tokens, N of them to be predicted.
+    """B rows for the model, one where they are packed; T tokens in each, N to be predicted.
 
     Attributes:
-        input_ids: (1, T)
-        position_ids: (1, T); every example counts on from the shared beginning.
-        attention: (1, 1, T, T), true where row t may see column s.
-        predicting: (N,), the places whose output predicts a label.
+        input_ids: (B, T)
+        position_ids: (B, T); every packed example counts on from the shared beginning.
+        attention: (B, 1, T, T), true where row t may see column s.
+        predicting: (K,), the places whose outputs are needed in some row.
+        picked: (N,), which of the B x K outputs predict a label, counted row by row.
         labels: (N,)
+        longest: tokens of the longest example.
     """
 
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     attention: torch.Tensor
     predicting: torch.Tensor
+    picked: torch.Tensor
     labels: torch.Tensor
+    longest: int
 
     def to(self, device: torch.device) -> "Packed":
         return Packed(
@@ -36,7 +41,9 @@ class Packed:
             self.position_ids.to(device),
             self.attention.to(device),
             self.predicting.to(device),
+            self.picked.to(device),
             self.labels.to(device),
+            self.longest,
         )
 
 
@@ -78,5 +85,35 @@ def pack(batch: Sequence[Encoded]) -> Packed:
         torch.tensor([positions]),
         (same & earlier)[None, None],
         torch.tensor(predicting),
+        torch.arange(len(labels)),
         torch.tensor(labels),
+        max(len(example.input_ids) for example in batch),
+    )
+
+
+def pad(batch: Sequence[Encoded]) -> Packed:
+    """A row for each example, filled up at its end with what nobody sees or learns."""
+    longest = max(len(example.input_ids) for example in batch)
+    filled = [
+        [*example.input_ids, *[example.input_ids[-1]] * (longest - len(example.input_ids))]
+        for example in batch
+    ]
+    learnt = [
+        (row, place - 1, label)
+        for row, example in enumerate(batch)
+        for place, label in enumerate(example.labels)
+        if label != IGNORED
+    ]
+    places = sorted({place for _row, place, _label in learnt})
+    column = {place: number for number, place in enumerate(places)}
+    # What stands at the end is seen by nothing before it, so no more than causality is needed.
+    earlier = torch.ones(longest, longest, dtype=torch.bool).tril()
+    return Packed(
+        torch.tensor(filled),
+        torch.arange(longest).expand(len(batch), longest),
+        earlier.expand(len(batch), 1, longest, longest),
+        torch.tensor(places),
+        torch.tensor([row * len(places) + column[place] for row, place, _label in learnt]),
+        torch.tensor([label for _row, _place, label in learnt]),
+        longest,
     )

@@ -14,15 +14,39 @@ from ml.base_models import ModelHub
 from ml.errors import ConfigError
 from ml.settings import TrainingSettings
 
-Phase = Literal["loading", "training", "evaluating", "saving", "finished", "stopped", "failed"]
+Phase = Literal[
+    "loading",
+    "training",
+    "evaluating",
+    "merging",
+    "comparing",
+    "converting",
+    "saving",
+    "finished",
+    "stopped",
+    "failed",
+]
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir", "train_file")
-OPTIONAL: Final = ("model_hub", "validation_file", "system_prompt", "settings", "resume", "card")
+OPTIONAL: Final = (
+    "model_hub",
+    "validation_file",
+    "general_file",
+    "parent_adapter",
+    "system_prompt",
+    "settings",
+    "resume",
+    "card",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """``run.json`` with its types; ``card`` is provenance that only passes through."""
+    """``run.json`` with its types; ``card`` is provenance that only passes through.
+
+    ``general_file`` holds the examples that are mixed in, ``parent_adapter`` is the folder of the
+    adapter that the run goes on from.
+    """
 
     output_dir: Path
     base_model: str
@@ -30,6 +54,8 @@ class RunConfig:
     model_hub: ModelHub
     train_file: Path
     validation_file: Path | None
+    general_file: Path | None
+    parent_adapter: Path | None
     system_prompt: str
     settings: TrainingSettings
     resume: bool
@@ -55,19 +81,27 @@ def read_config(path: Path) -> RunConfig:
     hub = given.get("model_hub", "huggingface")
     if hub not in {"huggingface", "modelscope"}:
         raise ConfigError(f"model_hub must be huggingface or modelscope, not “{hub}”.")
-    validation = given.get("validation_file")
     return RunConfig(
         output_dir=Path(given["output_dir"]),
         base_model=given["base_model"],
         models_dir=Path(given["models_dir"]),
         model_hub=cast("ModelHub", hub),
         train_file=Path(given["train_file"]),
-        validation_file=Path(validation) if validation else None,
+        validation_file=_path(given, "validation_file"),
+        general_file=_path(given, "general_file"),
+        parent_adapter=_path(given, "parent_adapter"),
         system_prompt=str(given.get("system_prompt") or ""),
         settings=_settings(given.get("settings") or {}),
         resume=bool(given.get("resume", False)),
         card=dict(given.get("card") or {}),
     )
+
+
+def _path(given: dict[str, Any], name: str) -> Path | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{name} must be a path.")
+    return Path(value) if value else None
 
 
 def _settings(given: dict[str, Any]) -> TrainingSettings:
@@ -125,6 +159,15 @@ class RunFiles:
             }
         self._last = entry
         write_whole(self._status, json.dumps(entry, ensure_ascii=False))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether some process of the run has said that it failed."""
+        try:
+            said = json.loads(self._status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(said, dict) and said.get("phase") == "failed"
 
     def metric(self, event: dict[str, Any]) -> None:
         """Append one line to ``trainer_log.jsonl``."""

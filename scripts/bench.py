@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from backend.config.embedded.ports import free_port  # noqa: E402
 from ml.formats import examples, parse  # noqa: E402
-from ml.settings import scaled_defaults  # noqa: E402
+from ml.presets import scaled_defaults  # noqa: E402
 from tests.stack import Stack, launch, lend_model  # noqa: E402
 
 QUESTION = "Tell me a long story about a lighthouse keeper and the sea."

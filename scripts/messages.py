@@ -1,10 +1,10 @@
 """Keeps the catalogues of backend/ complete: ``python -m scripts.messages [--check]``.
 
-Sentences are found in our Python files and templates, and in those of Unfold, which brings no
-translations. Without ``--check`` the Chinese catalogue gets what is new and loses what is gone, and
-all are compiled; with it, the exit status says whether something is missing. The English catalogue
-is written by hand and holds only what Unfold says less well. A maintainer's tool: the product needs
-the compiled files alone.
+Sentences are found in our Python files and templates, in those of ``ml/`` where they are marked
+with ``told()``, and in those of Unfold, which brings no translations. Without ``--check`` the
+Chinese catalogue gets what is new and loses what is gone, and all are compiled; with it, the exit
+status says whether something is missing. The English catalogue is written by hand and holds only
+what Unfold says less well. A maintainer's tool: the product needs the compiled files alone.
 """
 
 import os
@@ -22,12 +22,14 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKEND = ROOT / "backend"
+ML = ROOT / "ml"
 LOCALE = BACKEND / "locale"
 CHINESE = LOCALE / "zh_Hans" / "LC_MESSAGES" / "django.po"
 UNFOLD = Path(unfold.__file__).parent
 KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
     "gettext_noop": None,
+    "told": None,  # ml.words
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
 }
@@ -96,7 +98,7 @@ def key(message: object) -> str:
 def wanted() -> dict[str, Message]:
     """Every sentence that needs a Chinese one, ours before Unfold's."""
     found: dict[str, Message] = {}
-    for message in (*python_messages(BACKEND), *template_messages(BACKEND)):
+    for message in (*python_messages(BACKEND), *python_messages(ML), *template_messages(BACKEND)):
         add(found, message)
     known = django_catalogue()
     for message in (*python_messages(UNFOLD), *template_messages(UNFOLD)):

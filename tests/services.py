@@ -93,7 +93,7 @@ def end_with_parent() -> Callable[[], None] | None:
 
 
 def environment(folder: Path, services: Services | None) -> dict[str, str]:
-    """What the settings read in tests; a service given from outside is used instead of ours."""
+    """What the settings read in tests; without services of ours, those given from outside."""
     variables = {
         "LOREDESK_DATA_DIR": str(folder / "data"),
         "SECRET_KEY": token_hex(32),
@@ -103,6 +103,8 @@ def environment(folder: Path, services: Services | None) -> dict[str, str]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     }
     if services:
-        variables |= {"DATABASE_URL": services.cluster.url, "REDIS_URL": services.valkey.url}
-    given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if name in os.environ}
-    return variables | given
+        return variables | {
+            "DATABASE_URL": services.cluster.url,
+            "REDIS_URL": services.valkey.url,
+        }
+    return variables | {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}

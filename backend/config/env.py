@@ -64,6 +64,7 @@ class Environment:
     csrf_trusted_origins: list[str]
     secure_cookies: bool
     four_eyes: bool
+    evaluation_required: bool
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     model_server_url: str
@@ -72,6 +73,7 @@ class Environment:
     model_hub: ModelHub
     default_assistant: str
     max_upload_mb: int
+    training_processes: int
     training_devices: list[str]
     judge_url: str
     judge_model: str
@@ -190,6 +192,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         # The embedded start serves plain HTTP on this machine, where a secure cookie never returns.
         secure_cookies=reader.flag("SECURE_COOKIES", not embedded and not debug),
         four_eyes=reader.flag("FOUR_EYES", not embedded),
+        evaluation_required=reader.flag("EVALUATION_REQUIRED", not embedded),
         database_url=database_url(reader, None),
         redis_url=redis_url(reader, None),
         model_server_url=model_server_url(reader, None).rstrip("/"),
@@ -202,6 +205,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         judge_model=judge_model(reader),
         judge_api_key=reader.text("JUDGE_API_KEY", ""),
         max_upload_mb=reader.integer("MAX_UPLOAD_MB", 200, low=1, high=10_000),
+        training_processes=reader.integer("TRAINING_PROCESSES", 1, low=1, high=64),
         admin_password=reader.text("LOREDESK_ADMIN_PASSWORD", ""),
         log_format=cast("LogFormat", reader.choice("LOG_FORMAT", ("text", "json"))),
         log_level=reader.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),

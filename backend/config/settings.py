@@ -22,6 +22,7 @@ CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 
 # The product's own.
 FOUR_EYES = ENV.four_eyes
+EVALUATION_REQUIRED = ENV.evaluation_required
 EMBEDDED = ENV.embedded
 DATA_DIR: Path = ENV.data_dir
 MODELS_DIR: Path = ENV.models_dir
@@ -40,6 +41,7 @@ REDIS_URL = ENV.redis_url
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 # A file of records may be as large as this, whatever else is sent only as large as an ordinary
 # request, and what somebody sends who is not signed in only as large as a form.
+TRAINING_PROCESSES = ENV.training_processes
 MAX_UPLOAD_BYTES = ENV.max_upload_mb * 2**20
 MAX_BODY_BYTES = 20 * 2**20
 MAX_ANONYMOUS_BODY_BYTES = 2**20

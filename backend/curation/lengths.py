@@ -60,17 +60,12 @@ def length_limits(assistant: Assistant | None = None) -> LengthLimits | None:
     Nothing is fetched: a model that was never used here is not guessed at.
     """
     assistant = assistant or assistant_counted_for()
-    folder = _folder(assistant.base_model if assistant else settings.BASE_MODEL)
-    if folder is None:
+    found = tokenizer_of(assistant.base_model if assistant else settings.BASE_MODEL)
+    if found is None:
         return None
     prompt = system_message(assistant.system_prompt, SOMEBODY) if assistant else ""
-    try:
-        tokens = _tokens(folder, _stamp(folder))
-        tokens.prompt_format  # noqa: B018  # a model without a template cannot be counted for
-    except (MlError, OSError):
-        return None
     return LengthLimits(
-        tokens=tokens,
+        tokens=found[0],
         system_prompt=prompt,
         max_answer=assistant.max_new_tokens if assistant else None,
     )
@@ -100,6 +95,23 @@ def token_counts(content: "RecordFields") -> TokenCounts:
         limit=limits.limit,
         answer_limit=limits.max_answer,
     )
+
+
+def tokenizer_of(base_model: str) -> tuple[Tokens, tuple[int, ...]] | None:
+    """The base model's tokenizer, and another stamp whenever its files change.
+
+    None where it is not on this machine or cannot be counted with: nothing is fetched for it.
+    """
+    folder = _folder(base_model)
+    if folder is None:
+        return None
+    stamp = _stamp(folder)
+    try:
+        tokens = _tokens(folder, stamp)
+        tokens.prompt_format  # noqa: B018  # a model without a template cannot be counted for
+    except (MlError, OSError):
+        return None
+    return tokens, stamp
 
 
 def _folder(base_model: str) -> Path | None:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
 from django.db.models import Count, F, FloatField, OuterRef, Q, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
@@ -45,6 +46,13 @@ class Standing:
     evaluation: Evaluation | None
     verdict: Verdict | None
     thresholds: Thresholds
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether it is promoted only for a reason that somebody gives."""
+        if self.verdict is None:
+            return settings.EVALUATION_REQUIRED
+        return not self.verdict.passed
 
 
 def prompt_hash(system_prompt: str) -> str:
@@ -120,12 +128,15 @@ def standing(*, adapter: "Adapter", assistant: "Assistant") -> Standing:
 
 
 def check_gate(*, adapter: "Adapter", assistant: "Assistant") -> Standing:
-    """The standing of an adapter that has passed the gate.
+    """The standing of an adapter that may be promoted without a reason.
 
     Raises:
-        Conflict: nothing fitting was evaluated, or the gate has reasons against it.
+        Conflict: the gate has reasons against it, or nothing fitting was evaluated and
+            ``EVALUATION_REQUIRED`` is on.
     """
     found = standing(adapter=adapter, assistant=assistant)
+    if not found.needs_reason:
+        return found
     if found.verdict is None:
         raise Conflict(
             _(
@@ -136,17 +147,12 @@ def check_gate(*, adapter: "Adapter", assistant: "Assistant") -> Standing:
             code="not_evaluated",
             reasons=[],
         )
-    if not found.verdict.passed:
-        raise Conflict(
-            _(
-                "The gate has reasons against this adapter. Give a reason to promote it all the "
-                "same."
-            ),
-            code="gate_failed",
-            evaluation=str(found.evaluation.pk) if found.evaluation else None,
-            reasons=[reason_text(reason) for reason in found.verdict.reasons],
-        )
-    return found
+    raise Conflict(
+        _("The gate has reasons against this adapter. Give a reason to promote it all the same."),
+        code="gate_failed",
+        evaluation=str(found.evaluation.pk) if found.evaluation else None,
+        reasons=[reason_text(reason) for reason in found.verdict.reasons],
+    )
 
 
 def evaluation_questions(

@@ -196,3 +196,4 @@ class ThresholdsOutput(serializers.ModelSerializer[GateThresholds]):
 class StandingOutput(serializers.Serializer[Any]):
     evaluation = serializers.UUIDField(allow_null=True)
     gate = GateOutput(allow_null=True)
+    needs_reason = serializers.BooleanField()

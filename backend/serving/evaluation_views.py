@@ -76,6 +76,7 @@ class AdapterStandingView(APIView):
         shown = {
             "evaluation": found.evaluation.pk if found.evaluation else None,
             "gate": gate_shown(found.verdict) if found.verdict else None,
+            "needs_reason": found.needs_reason,
         }
         return Response(StandingOutput(shown).data)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backend.serving import evaluation_views, usage_views, views, vote_views
+from backend.serving import evaluation_views, export_views, usage_views, views, vote_views
 
 urlpatterns = [
     path(
@@ -38,6 +38,31 @@ urlpatterns = [
         "adapters/<uuid:adapter_id>/promote",
         views.AdapterPromoteView.as_view(),
         name="adapter-promote",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/export",
+        export_views.AdapterExportView.as_view(),
+        name="adapter-export",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/exports",
+        export_views.AdapterExportsView.as_view(),
+        name="adapter-exports",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/exports/<uuid:export_id>",
+        export_views.ExportView.as_view(),
+        name="export",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/exports/<uuid:export_id>/stop",
+        export_views.ExportStopView.as_view(),
+        name="export-stop",
+    ),
+    path(
+        "adapters/<uuid:adapter_id>/exports/<uuid:export_id>/archive",
+        export_views.ExportArchiveView.as_view(),
+        name="export-archive",
     ),
     path(
         "adapters/<uuid:adapter_id>/evaluate",

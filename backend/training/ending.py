@@ -116,8 +116,10 @@ def _verdict(
     """The state that follows ``before``, and the fields that go with it."""
     phase = status.phase if status else ""
     resumable = files.has_checkpoint(job.folder)
-    if phase == "finished" and (left := _left_by(job)) is not None:
-        return State.SUCCEEDED, _ended({"error": None, "advice": "", "resumable": False, **left})
+    if status is not None and phase == "finished" and (left := _left_by(job)) is not None:
+        return State.SUCCEEDED, _ended(
+            {"error": None, "advice": status.advice, "resumable": False, **left}
+        )
     if status is not None and phase == "failed":
         error = status.error or {"code": "failed", "message": ENDED}
         return State.FAILED, _ended(

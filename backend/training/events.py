@@ -26,6 +26,13 @@ class AssistantRef(TypedDict):
     name: str
 
 
+class ParentRef(TypedDict):
+    """The adapter that a run goes on from."""
+
+    id: str
+    name: str
+
+
 class PersonRef(TypedDict):
     id: str
     name: str
@@ -65,6 +72,7 @@ class RunFields(TypedDict):
     dataset_version: VersionRef
     assistant: AssistantRef
     base_model: str
+    parent: ParentRef | None
     settings: dict[str, Any]  # Any: the values of ``ml.settings``, each of its own type
     started_by: PersonRef | None
     created_at: str
@@ -137,6 +145,7 @@ def run_fields(run: "TrainingRun") -> RunFields:
             "name": run.assistant.name,
         },
         "base_model": run.base_model,
+        "parent": {"id": str(run.parent.pk), "name": run.parent.name} if run.parent else None,
         "settings": run.settings,
         "started_by": (
             {"id": str(run.started_by.pk), "name": str(run.started_by)} if run.started_by else None

@@ -7,6 +7,7 @@ import codecs
 import json
 import logging
 import math
+import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +30,7 @@ CHECKPOINT_STATE: Final = "state.pt"
 ADAPTER: Final = "adapter"
 
 METRICS_AT_ONCE: Final = 32 * 1024
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 LARGEST_JSON: Final = 2 * 2**20
 LARGEST_RESULT: Final = 32 * 2**20
 DROPPED_SHOWN: Final = 200
@@ -171,7 +173,20 @@ def json_read(path: "Path", *, largest: int = LARGEST_JSON) -> dict[str, Any]:
         read = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return _storable(read) if isinstance(read, dict) else {}
+
+
+def _storable(value: Any) -> Any:  # JSON of any shape
+    """The same without what PostgreSQL takes in no text; a model may write anything."""
+    match value:
+        case str():
+            return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case list():
+            return [_storable(one) for one in value]
+        case dict():
+            return {_storable(name): _storable(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 def log_after(folder: "Path", offset: int, *, limit: int) -> tuple[str, int]:
@@ -201,8 +216,13 @@ def has_checkpoint(folder: "Path") -> bool:
 
 
 def has_adapter(folder: "Path") -> bool:
-    """Whether the weights have landed."""
-    return (folder / ADAPTER / "adapter_model.safetensors").is_file()
+    """Whether the weights of the run in ``folder`` have landed."""
+    return holds_adapter(folder / ADAPTER)
+
+
+def holds_adapter(folder: "Path") -> bool:
+    """Whether ``folder`` holds weights."""
+    return (folder / "adapter_model.safetensors").is_file()
 
 
 def ask_to_stop(folder: "Path") -> None:

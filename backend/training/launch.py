@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop
 from backend.common.errors import Invalid
 from backend.curation.frozen import dataset_version_write
 from backend.training import files
+from backend.training.general_examples import general_examples_write
 from backend.training.models import TrainingRun
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ NO_CHECKPOINT: Final = gettext_noop(
     "The run's checkpoint is not on this machine, so it cannot go on. Start a new run."
 )
 
+NO_PARENT: Final = gettext_noop(
+    "The adapter that the run was to go on from is not on this machine."
+)
+
 
 def prepare(job: "AnyJob") -> bool:
     """Write what the process needs.
@@ -27,7 +32,8 @@ def prepare(job: "AnyJob") -> bool:
         Whether it goes on from a checkpoint, else it begins anew.
 
     Raises:
-        Invalid: the checkpoint of a run that was to be resumed is gone.
+        Invalid: the checkpoint of a run that was to be resumed is gone, or the adapter that one
+            was to go on from.
         OSError: the folder cannot be written.
     """
     folder, resume = job.folder, job.resumable
@@ -69,10 +75,15 @@ def _run_config(run: TrainingRun, resume: bool) -> dict[str, Any]:
     folder = run.folder
     counts = dataset_version_write(version=run.dataset_version, folder=folder)
     validate = counts["validation"] > 0
+    mix = general_examples_write(folder) if run.settings.get("general_share") else None
+    if run.parent and not files.holds_adapter(run.parent.folder):
+        raise Invalid(NO_PARENT, code="parent_missing")
     return {
         **_for_every_process(folder, run.base_model),
         "train_file": str(folder / "train.jsonl"),
         "validation_file": str(folder / "validation.jsonl") if validate else None,
+        "general_file": str(mix) if mix else None,
+        "parent_adapter": str(run.parent.folder) if run.parent else None,
         "system_prompt": run.system_prompt,
         "settings": run.settings,
         "resume": resume,

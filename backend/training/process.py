@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,8 +40,13 @@ def this_host() -> str:
 
 
 def command(what: str, config: Path) -> list[str]:
-    """What does it."""
-    return [sys.executable, "-m", "ml", what, "--config", str(config)]
+    """What does it; ``torchrun`` where several processes are to share a run's work."""
+    ours = ["-m", "ml", what, "--config", str(config)]
+    if what == "train" and settings.TRAINING_PROCESSES > 1:
+        count = str(settings.TRAINING_PROCESSES)
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count]
+        return [sys.executable, *torchrun, *ours]
+    return [sys.executable, *ours]
 
 
 def start(job: "AnyJob") -> int:
@@ -108,8 +114,15 @@ def terminate(pid: int) -> None:
 
 
 def kill(pid: int) -> None:
-    """End the process and whatever it started, now."""
+    """End the process and whatever it started, now; ``torchrun`` puts each into its own group."""
+    try:
+        started = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        started = []
     _signal_group(pid, signal.SIGKILL)
+    for child in started:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
@@ -120,11 +133,18 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _folder_of(pid: int) -> Path | None:
-    """Where the process with that id works; None where it is none of ours."""
+    """Where the process with that id works; None where it is none of ours, or helps one of ours."""
     try:
-        words = psutil.Process(pid).cmdline()  # empty for a zombie
+        process = psutil.Process(pid)
+        folder, parent = _named_by(process), process.parent()
+        return None if folder and parent and _named_by(parent) == folder else folder
     except psutil.Error:
         return None
+
+
+def _named_by(process: psutil.Process) -> Path | None:
+    """The job's folder in a command line."""
+    words = process.cmdline()  # empty for a zombie
     if not COMMANDS.isdisjoint(words) and "--config" in words[:-1]:
         return Path(words[words.index("--config") + 1]).parent
     return None

@@ -12,7 +12,7 @@ from backend.accounts.roles import Action, require
 from backend.common.errors import NotFound
 from backend.training import files
 from backend.training.events import RunEvent, log_event, metric_event, state_event
-from backend.training.models import AdapterJob, RunMetric, TrainingRun
+from backend.training.models import Adapter, AdapterJob, RunMetric, TrainingRun
 
 if TYPE_CHECKING:
     import uuid
@@ -41,7 +41,7 @@ def training_run_rows() -> "QuerySet[TrainingRun]":
         for kind in (runs, jobs)
     ]
     return TrainingRun.objects.select_related(
-        "dataset_version", "assistant", "started_by", "adapter"
+        "dataset_version", "assistant", "started_by", "adapter", "parent"
     ).annotate(queue_position=Case(When(state=queued, then=before[0] + before[1])))
 
 
@@ -64,6 +64,19 @@ def training_run_get(*, user: "User", run_id: "uuid.UUID | str") -> TrainingRun:
         found = None
     if found is None:
         raise NotFound(_("There is no such training run."))
+    return found
+
+
+def parent_get(*, user: "User", adapter_id: "uuid.UUID | str") -> Adapter:
+    """The adapter that a new run is to go on from.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    require(user, Action.RUNS_READ)
+    found = Adapter.objects.select_related("run").filter(pk=adapter_id).first()
+    if found is None:
+        raise NotFound(_("There is no such adapter."))
     return found
 
 

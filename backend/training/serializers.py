@@ -18,6 +18,11 @@ class AssistantName(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class RunParent(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
 class RunProblem(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
@@ -49,6 +54,11 @@ class TrainingRunOutput(serializers.Serializer[Any]):
     position = serializers.IntegerField(
         allow_null=True, help_text="In the queue, from 1; null unless it waits."
     )
+    expected_start = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Of a run that waits; null where it is not known. Not on the socket.",
+    )
     adapter = serializers.UUIDField(allow_null=True)
     adapter_name = serializers.CharField(allow_null=True)
     error = RunProblem(allow_null=True)
@@ -57,11 +67,27 @@ class TrainingRunOutput(serializers.Serializer[Any]):
     dataset_version = RunVersion()
     assistant = AssistantName()
     base_model = serializers.CharField()
+    parent = RunParent(allow_null=True, help_text="The adapter that it goes on from.")
     settings = serializers.DictField()
     started_by = RunStarter(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class CurveAdvice(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="A sentence for people.")
+    fix = serializers.DictField(help_text="Settings for the next run; perhaps empty.")
+
+
+class TrainingRunDetailOutput(TrainingRunOutput):
+    """One run, with what takes its curves to be read."""
+
+    curve_advice = CurveAdvice(many=True, help_text="What the curves so far advise.")
+    best_step = serializers.IntegerField(
+        allow_null=True, help_text="Where the validation loss was lowest."
+    )
 
 
 class TrainingRunInput(serializers.Serializer[Any]):
@@ -76,7 +102,12 @@ class TrainingRunInput(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         max_length=300,
-        help_text="The assistant's base if not given.",
+        help_text="The parent's base, or the assistant's, if not given.",
+    )
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a declaration, taken away
+        required=False,
+        allow_null=True,
+        help_text="An adapter whose weights the run goes on from; its LoRA settings hold.",
     )
     settings = serializers.DictField(
         required=False, help_text="Those that differ from the defaults for this version."
@@ -113,12 +144,15 @@ class DefaultsQuery(serializers.Serializer[Any]):
 
 class SettingField(serializers.Serializer[Any]):
     name = serializers.CharField()
-    type = serializers.ChoiceField(["int", "float", "choice", "list"])
+    type = serializers.ChoiceField(["int", "float", "bool", "choice", "list"])
     min = serializers.FloatField(allow_null=True)
     max = serializers.FloatField(allow_null=True)
     choices = serializers.ListField(child=serializers.CharField(), allow_null=True)
     optional = serializers.BooleanField(help_text="May be null, which leaves it out.")
     default = serializers.JSONField(allow_null=True)
+    unavailable = serializers.CharField(
+        allow_null=True, help_text="Why it can only be as it is here; null where it can be chosen."
+    )
 
 
 class SettingsPreset(serializers.Serializer[Any]):

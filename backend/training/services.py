@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backend.accounts.models import User
     from backend.assistants.models import Assistant
     from backend.curation.models import DatasetVersion
+    from backend.training.models import Adapter
 
 State = TrainingRun.State
 # How often a state may change under a request before that is told.
@@ -39,6 +40,7 @@ def training_run_start(
     assistant: "Assistant | None" = None,
     base_model: str | None = None,
     settings: "Mapping[str, Any] | None" = None,  # Any: checked one by one
+    parent: "Adapter | None" = None,
 ) -> TrainingRun:
     """Queue a new run; it starts when a trainer is free.
 
@@ -48,19 +50,24 @@ def training_run_start(
         assistant: whose prompt it learns under; the installation's default one if None.
         base_model: what it starts from; the assistant's base if None.
         settings: those that differ from the defaults for this version.
+        parent: the adapter whose weights it goes on from, instead of fresh ones.
 
     Raises:
         NotAllowed: the person may not train.
         NotFound: there is no such assistant for this person.
         Invalid: a setting out of range (``details["settings"]``), a base model that cannot be
-            one (``details["base_model"]``), or nothing to train on.
+            one (``details["base_model"]``) or is not the parent's, or nothing to train on.
     """
     require(user, Action.RUNS_WRITE)
     assistant = assistant or assistant_get(user=user, slug=django_settings.DEFAULT_ASSISTANT)
     if not dataset_version.counts.get("train"):
         raise Invalid(_("This version holds no training records."), code="nothing_to_train")
-    base_model = base_model_check(base_model or assistant.base_model)
-    checked = settings_check(settings or {}, version=dataset_version)
+    default_base = parent.base_model if parent else assistant.base_model
+    base_model = base_model_check(base_model or default_base)
+    if parent and parent.base_model != base_model:
+        sentence = _("The adapter that the run goes on from was trained on another base model.")
+        raise Invalid(sentence, code="parent_differs", base_model=[sentence])
+    checked = settings_check(settings or {}, version=dataset_version, parent=parent)
     transaction_lock("training_run_number")
     last: int = TrainingRun.objects.aggregate(last=Max("number"))["last"] or 0
     run = TrainingRun.objects.create(
@@ -70,6 +77,7 @@ def training_run_start(
         base_model=base_model,
         system_prompt=assistant.system_prompt,
         settings=checked,
+        parent=parent,
         started_by=user,
     )
     audit_write(
@@ -80,6 +88,7 @@ def training_run_start(
         dataset_version=dataset_version.number,
         assistant=assistant.slug,
         base_model=base_model,
+        parent=parent.name if parent else None,
     )
     transaction.on_commit(tasks.queue_advance_ask)
     return run

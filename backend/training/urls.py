@@ -3,6 +3,7 @@
 from django.urls import path
 
 from backend.training import views
+from backend.training.preflight.views import PreflightView
 
 urlpatterns = [
     path("training-runs", views.TrainingRunsView.as_view(), name="training-runs"),
@@ -31,5 +32,10 @@ urlpatterns = [
         "training-runs/<uuid:run_id>/resume",
         views.TrainingRunResumeView.as_view(),
         name="training-run-resume",
+    ),
+    path(
+        "dataset-versions/<uuid:version_id>/preflight",
+        PreflightView.as_view(),
+        name="dataset-version-preflight",
     ),
 ]

@@ -14,6 +14,7 @@ from backend.accounts.access import acting_user
 from backend.assistants.selectors import assistant_named
 from backend.curation.selectors import dataset_version_get
 from backend.training import run_settings, selectors, services
+from backend.training.curve_advice import training_run_advice
 from backend.training.events import run_fields
 from backend.training.models import TrainingRun
 from backend.training.serializers import (
@@ -22,12 +23,16 @@ from backend.training.serializers import (
     LogQuery,
     MetricOutput,
     MetricsQuery,
+    TrainingRunDetailOutput,
     TrainingRunInput,
     TrainingRunOutput,
 )
+from backend.training.waiting import expected_starts
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from django.db.models import QuerySet
     from rest_framework.request import Request
@@ -37,8 +42,24 @@ if TYPE_CHECKING:
 
 def run_answer(user: "User", run: TrainingRun, code: int = status.HTTP_200_OK) -> Response:
     """The run as it now is."""
-    row = selectors.training_run_get(user=user, run_id=run.pk)
-    return Response(TrainingRunOutput(run_fields(row)).data, status=code)
+    return _detail(selectors.training_run_get(user=user, run_id=run.pk), code)
+
+
+def _detail(row: TrainingRun, code: int = status.HTTP_200_OK) -> Response:
+    advice, best = training_run_advice(run=row)
+    told = {"curve_advice": advice, "best_step": best}
+    shown = {**_row_fields(row, _starts([row])), **told}
+    return Response(TrainingRunDetailOutput(shown).data, status=code)
+
+
+def _row_fields(run: TrainingRun, starts: "dict[uuid.UUID, datetime]") -> dict[str, object]:
+    return {**run_fields(run), "expected_start": starts.get(run.pk)}
+
+
+def _starts(runs: "Iterable[TrainingRun]") -> "dict[uuid.UUID, datetime]":
+    """When those of them that wait are expected to begin."""
+    waiting = any(run.state == TrainingRun.State.QUEUED for run in runs)
+    return expected_starts() if waiting else {}
 
 
 class TrainingRunsView(GenericAPIView[TrainingRun]):
@@ -52,26 +73,28 @@ class TrainingRunsView(GenericAPIView[TrainingRun]):
 
     @extend_schema(operation_id="training_runs_list")
     def get(self, request: "Request") -> Response:  # noqa: ARG002
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        rows = [run_fields(run) for run in page or ()]
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        starts = _starts(page)
+        rows = [_row_fields(run, starts) for run in page]
         return self.get_paginated_response(TrainingRunOutput(rows, many=True).data)
 
     @extend_schema(
         operation_id="training_runs_start",
         request=TrainingRunInput,
-        responses={201: TrainingRunOutput},
+        responses={201: TrainingRunDetailOutput},
     )
     def post(self, request: "Request") -> Response:
         given = TrainingRunInput(data=request.data)
         given.is_valid(raise_exception=True)
         user, values = acting_user(request), given.validated_data
-        reference = values.get("assistant")
+        reference, parent = values.get("assistant"), values.get("parent")
         run = services.training_run_start(
             user=user,
             dataset_version=dataset_version_get(user=user, version_id=values["dataset_version"]),
             assistant=assistant_named(user=user, reference=reference) if reference else None,
             base_model=values.get("base_model"),
             settings=values.get("settings"),
+            parent=selectors.parent_get(user=user, adapter_id=parent) if parent else None,
         )
         return run_answer(user, run, status.HTTP_201_CREATED)
 
@@ -93,11 +116,10 @@ class TrainingRunDefaultsView(APIView):
 
 
 class TrainingRunView(APIView):
-    @extend_schema(operation_id="training_runs_get", responses=TrainingRunOutput)
+    @extend_schema(operation_id="training_runs_get", responses=TrainingRunDetailOutput)
     def get(self, request: "Request", run_id: "uuid.UUID") -> Response:
         user = acting_user(request)
-        run = selectors.training_run_get(user=user, run_id=run_id)
-        return Response(TrainingRunOutput(run_fields(run)).data)
+        return _detail(selectors.training_run_get(user=user, run_id=run_id))
 
 
 class TrainingRunMetricsView(APIView):
@@ -142,7 +164,9 @@ class TrainingRunLogView(APIView):
 
 
 class TrainingRunStopView(APIView):
-    @extend_schema(operation_id="training_runs_stop", request=None, responses=TrainingRunOutput)
+    @extend_schema(
+        operation_id="training_runs_stop", request=None, responses=TrainingRunDetailOutput
+    )
     def post(self, request: "Request", run_id: "uuid.UUID") -> Response:
         user = acting_user(request)
         run = selectors.training_run_get(user=user, run_id=run_id)
@@ -150,7 +174,9 @@ class TrainingRunStopView(APIView):
 
 
 class TrainingRunResumeView(APIView):
-    @extend_schema(operation_id="training_runs_resume", request=None, responses=TrainingRunOutput)
+    @extend_schema(
+        operation_id="training_runs_resume", request=None, responses=TrainingRunDetailOutput
+    )
     def post(self, request: "Request", run_id: "uuid.UUID") -> Response:
         user = acting_user(request)
         run = selectors.training_run_get(user=user, run_id=run_id)

@@ -30,6 +30,7 @@ const routes: RouteRecordRaw[] = [
       { path: 'versions/:id', name: 'version', component: () => import('@/pages/studio/VersionPage.vue'), props: true },
       { path: 'runs', name: 'runs', component: () => import('@/pages/studio/RunsPage.vue') },
       { path: 'runs/new', name: 'run-new', component: () => import('@/pages/studio/NewRunPage.vue') },
+      { path: 'runs/compare', name: 'runs-compare', component: () => import('@/pages/studio/CompareRunsPage.vue') },
       { path: 'runs/:id', name: 'run', component: () => import('@/pages/studio/RunPage.vue'), props: true },
       { path: 'evaluations/:id', name: 'evaluation', component: () => import('@/pages/studio/EvaluationPage.vue'), props: true },
       { path: 'compare', name: 'compare', component: () => import('@/pages/studio/ComparePage.vue') },

@@ -1,6 +1,5 @@
 """The transformers engine's model: one base in memory, LoRA adapters beside it, chosen per row."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from ml.base_models import fingerprint
+from ml.adapter_files import WEIGHTS, check_base, read_adapter
 from ml.engines.rows import RollingCache
 from ml.errors import ModelLoadError
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 # peft's name for a row that no adapter touches.
 BASE_ROW: Final = "__base__"
-WEIGHTS: Final = "adapter_model.safetensors"
 
 
 class ServedModel:
@@ -169,11 +167,10 @@ class ServedModel:
 def _read_adapter(folder: Path, *, base: Path) -> "tuple[LoraConfig, dict[str, torch.Tensor]]":
     from peft import LoraConfig  # takes two seconds, which a start need not wait for
 
-    if not (folder / "adapter_config.json").is_file():
-        raise ModelLoadError(f"{folder} holds no adapter: adapter_config.json is missing.")
+    files = read_adapter(folder)
     if not (folder / WEIGHTS).is_file():
         raise ModelLoadError(f"{folder} holds no adapter: {WEIGHTS} is missing.")
-    check_base(folder, base=base)
+    check_base(files, base=base)
     try:
         config = LoraConfig.from_pretrained(str(folder))
         weights = load_file(folder / WEIGHTS)
@@ -188,24 +185,3 @@ def _read_adapter(folder: Path, *, base: Path) -> "tuple[LoraConfig, dict[str, t
     # Others would change the base weights while the adapter is set up.
     config.init_lora_weights = True
     return config, weights
-
-
-def check_base(adapter: Path, *, base: Path) -> None:
-    """Compares the base fingerprint on the adapter's card, where it has one, with ``base``.
-
-    Raises:
-        ModelLoadError: the adapter was trained on other weights, or its card cannot be read.
-    """
-    card = adapter / "card.json"
-    if not card.is_file():
-        return
-    try:
-        trained_on = json.loads(card.read_text(encoding="utf-8"))
-        expected = trained_on.get("base_fingerprint")
-    except (ValueError, AttributeError) as error:
-        raise ModelLoadError(f"{card} cannot be read: {error}") from error
-    if expected and expected != fingerprint(base):
-        raise ModelLoadError(
-            f"The adapter in {adapter} was trained on another base model "
-            f"({trained_on.get('base_model', 'unnamed')}) than the one in {base}."
-        )

@@ -90,6 +90,7 @@ def test_a_missing_variable_stops_with_its_name(name: str, tmp_path: Path) -> No
         ("PORT", "eighty"),
         ("PORT", "70000"),
         ("MAX_UPLOAD_MB", "-1"),
+        ("TRAINING_PROCESSES", "0"),
         ("MODEL_HUB", "elsewhere"),
         ("LOG_FORMAT", "xml"),
         ("DATABASE_URL", "mysql://root@db/lore"),

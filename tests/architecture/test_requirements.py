@@ -58,7 +58,7 @@ def imported(*folders: str) -> dict[str, Path]:
                 "requirements-dev.txt",
             ),
         ),
-        (("scripts",), ("requirements.txt", "requirements-dev.txt")),
+        (("scripts",), ("requirements.txt", "requirements-ml.txt", "requirements-dev.txt")),
     ],
     ids=["backend", "ml", "tests", "scripts"],
 )

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from backend.serving.gate import Thresholds, Verdict, gate
-from ml import training
 from ml.evaluation import command
+from ml.training import command as training
 from tests.ml.training_runs import QUESTIONS, SYSTEM_PROMPT, example, write_examples, write_run
 
 pytestmark = pytest.mark.usefixtures("own_signals")

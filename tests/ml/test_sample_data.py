@@ -165,6 +165,7 @@ def test_dataset_info_describes_every_set_as_llamafactory_reads_it() -> None:
     assert {entry["file_name"] for entry in info.values()} == {
         "abc_records.json",
         "abc_golden.json",
+        "general_examples.json",
         "general_probe.json",
     }
     for entry in info.values():
@@ -260,3 +261,11 @@ def test_numbers_of_the_answers_stand_in_the_documents(records: list[RecordField
     assert len(numbers) > 20
     known = set(re.findall(r"\d+(?:[,:]\d+)?", text))
     assert numbers - known == set()
+
+
+def test_no_general_example_answers_a_probe(probe: list[RecordFields]) -> None:
+    general = read("general_examples.json")
+
+    assert Counter(example.language for example in general) == {"zh": 30, "en": 30}
+    probed = {question_key(question.instruction) for question in probe}
+    assert probed.isdisjoint(question_key(example.instruction) for example in general)

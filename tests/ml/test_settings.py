@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ml.settings import FIELDS, TrainingSettings, presets, scaled_defaults
+from ml.presets import presets, scaled_defaults
+from ml.settings import FIELDS, TrainingSettings
 
 
 def test_every_setting_is_described_once() -> None:
@@ -81,7 +82,11 @@ def test_small_sets_get_about_as_many_steps_as_middling_ones() -> None:
 
 
 def test_the_web_side_may_import_it_without_torch() -> None:
-    modules = "ml.settings, ml.messages, ml.tokens, ml.errors, ml.formats"
+    modules = (
+        "ml.settings, ml.presets, ml.combinations, ml.advice, ml.cutoff, ml.preflight, ml.costs, "
+        "ml.curve_advice, ml.encoding, ml.lengths, ml.model_shape, ml.trained_part, "
+        "ml.messages, ml.tokens, ml.errors, ml.formats"
+    )
     code = (
         f"import sys, {modules}; sys.exit(any(m in sys.modules for m in ('torch', 'transformers')))"
     )

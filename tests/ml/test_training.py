@@ -15,13 +15,13 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from ml import training
 from ml.adapters import save_adapter
 from ml.base_models import fingerprint
 from ml.errors import ConfigError
 from ml.messages import template_hash
 from ml.run_files import RunConfig, read_config
 from ml.tokens import Tokens
+from ml.training import command
 from tests.ml.training_runs import (
     QUESTIONS,
     SYSTEM_PROMPT,
@@ -197,7 +197,7 @@ def test_what_is_too_long_is_dropped_and_listed_and_nothing_is_cut(run: RunConfi
 def test_every_example_is_seen_once_an_epoch(run: RunConfig) -> None:
     trainer = Watched(with_settings(run, batch_size=2)).trainer
     epochs = [
-        [each.id for step in range(start, start + 4) for each in trainer._examples_of_step(step)]
+        [each.id for step in range(start, start + 4) for each in trainer.batches.examples_of(step)]
         for start in (0, 4)
     ]
 
@@ -239,7 +239,11 @@ def test_adapter_weights_are_float32_whatever_the_base_computes_in(run: RunConfi
     watched = finished(run, precision="bf16", max_steps=2)
 
     assert {weight.dtype for weight in watched.weights().values()} == {torch.float32}
-    assert torch.bfloat16 in {weight.dtype for weight in watched.base_weights().values()}
+    assert {weight.dtype for weight in watched.base_weights().values()} == {torch.bfloat16}
+    save_adapter(watched.trainer)
+    saved = load_file(run.output_dir / "adapter" / "adapter_model.safetensors")
+    assert {weight.dtype for weight in saved.values()} == {torch.float32}
+    assert any((weight != weight.bfloat16()).any() for weight in saved.values())
 
 
 def test_a_module_that_the_base_lacks_is_named(run: RunConfig) -> None:
@@ -274,7 +278,7 @@ def test_a_run_leaves_status_metrics_adapter_and_card(tmp_path: Path, tiny_model
     card = {"run": "17", "dataset_sha256": "ab" * 32, "trained_by": "trainer"}
     path = write_run(tmp_path, base=tiny_model, card=card)
 
-    assert training.main(path) == 0
+    assert command.main(path) == 0
 
     assert status(tmp_path) | {"phase": "finished", "step": 6, "total_steps": 6} == status(tmp_path)
     lines = metrics(tmp_path)
@@ -326,7 +330,7 @@ def test_a_loss_that_is_no_number_fails_truthfully_with_advice(
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
 
-    assert training.main(write_run(tmp_path / "run", base=broken)) == 1
+    assert command.main(write_run(tmp_path / "run", base=broken)) == 1
 
     told = status(tmp_path / "run")
     assert (told["phase"], told["error"]["code"]) == ("failed", "diverged")
@@ -337,7 +341,7 @@ def test_a_loss_that_is_no_number_fails_truthfully_with_advice(
 
 @pytest.mark.usefixtures("own_signals")
 def test_a_base_model_that_does_not_exist_is_said_in_the_status(tmp_path: Path) -> None:
-    assert training.main(write_run(tmp_path, base=Path("/no/such/model"))) == 1
+    assert command.main(write_run(tmp_path, base=Path("/no/such/model"))) == 1
 
     told = status(tmp_path)
     assert (told["phase"], told["error"]["code"]) == ("failed", "model_load_failed")
@@ -350,11 +354,11 @@ def test_a_set_of_which_nothing_is_left_is_said_with_advice(
 ) -> None:
     path = write_run(tmp_path, base=tiny_model, settings={"cutoff_tokens": 16})
 
-    assert training.main(path) == 1
+    assert command.main(path) == 1
 
     told = status(tmp_path)
     assert told["error"]["code"] == "no_examples"
-    assert "cutoff" in told["advice"]
+    assert "longest example" in told["advice"]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +377,7 @@ def test_a_bad_configuration_ends_with_2_and_trains_nothing(
     path = write_run(tmp_path, base=tiny_model)
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
 
-    assert training.main(path) == 2
+    assert command.main(path) == 2
 
     assert not (tmp_path / "trainer_log.jsonl").exists()
 
@@ -383,13 +387,13 @@ def test_the_stop_file_ends_a_run_that_can_go_on(tmp_path: Path, tiny_model: Pat
     path = write_run(tmp_path, base=tiny_model)
     (tmp_path / "stop").touch()
 
-    assert training.main(path) == 0
+    assert command.main(path) == 0
 
     told = status(tmp_path)
     assert (told["phase"], told["resumable"], told["total_steps"]) == ("stopped", True, 6)
     (tmp_path / "stop").unlink()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"resume": True}))
-    assert training.main(path) == 0
+    assert command.main(path) == 0
     assert status(tmp_path)["phase"] == "finished"
     assert [line["current_steps"] for line in metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
@@ -406,7 +410,7 @@ def test_a_resumed_run_measures_no_step_twice(tmp_path: Path, tiny_model: Path) 
     (tmp_path / "trainer_log.jsonl").write_text(lines + '{"current_st')
     path.write_text(json.dumps(json.loads(path.read_text()) | {"resume": True}))
 
-    assert training.main(path) == 0
+    assert command.main(path) == 0
 
     assert [line["current_steps"] for line in metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
 

@@ -7,7 +7,13 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from ml.base_models import fingerprint
 from ml.messages import template_hash
@@ -30,8 +36,14 @@ CHATML = (
 )
 
 
-def build_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
-    """Writes a random Llama of two layers with a tokenizer and a ChatML template."""
+KINDS: dict[str, Any] = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+}
+
+
+def build_model(folder: Path, *, seed: int = 0, width: int = 32, kind: str = "llama") -> Path:
+    """Writes a random Llama or Qwen2 of two layers with a tokenizer and a ChatML template."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -49,8 +61,9 @@ def build_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "chat_template.jinja").write_text(CHATML)
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(
-        LlamaConfig(
+    config_class, model_class = KINDS[kind]
+    model = model_class(
+        config_class(
             vocab_size=tokenizer.get_vocab_size(),
             hidden_size=width,
             intermediate_size=2 * width,
@@ -71,20 +84,24 @@ def build_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
 
 
 def build_adapter(
-    folder: Path, *, base: Path, seed: int, targets: str | list[str] = "all-linear", **card: Any
+    folder: Path,
+    *,
+    base: Path,
+    seed: int,
+    targets: str | list[str] = "all-linear",
+    lora: dict[str, Any] | None = None,
+    **card: Any,
 ) -> Path:
     """Writes a LoRA adapter with random weights, none of them zero, and its card."""
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    lora = get_peft_model(
-        model,
-        LoraConfig(r=4, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM"),
-    )
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": targets, **(lora or {})}
+    tuned = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
     with torch.no_grad():
-        for name, parameter in lora.named_parameters():
-            if "lora_" in name:
+        for name, parameter in tuned.named_parameters():
+            if "lora_A" in name or "lora_B" in name:
                 parameter.normal_(std=0.3)
-    lora.save_pretrained(str(folder))
+    tuned.save_pretrained(str(folder))
     content = {
         "base_model": str(base),
         "base_fingerprint": fingerprint(base),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.run_files import RunConfig, read_config
-from ml.training import Event, Trainer
+from ml.training.trainer import Event, Trainer
 
 if TYPE_CHECKING:
     from ml.settings import TrainingSettings
@@ -30,6 +30,8 @@ SMALL: dict[str, Any] = {
     "lora_rank": 4,
     "lora_alpha": 8,
     "cutoff_tokens": 256,
+    # Invariants are exact in float32 only.
+    "precision": "fp32",
 }
 
 
@@ -85,9 +87,8 @@ class Watched:
         return [event["loss"] for event in self.events if "loss" in event]
 
     def weights(self) -> dict[str, Any]:
-        """The adapter's tensors by name."""
-        named = self.trainer.model.named_parameters()
-        return {name: weight.detach().clone() for name, weight in named if "lora_" in name}
+        """The adapter's tensors by name, as the optimiser holds them."""
+        return self.trainer.weights.by_name()
 
     def base_weights(self) -> dict[str, Any]:
         named = self.trainer.model.named_parameters()

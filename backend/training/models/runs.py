@@ -24,6 +24,14 @@ class TrainingRun(DeviceJob):
     # The assistant's prompt when the run was started: what it is trained under.
     system_prompt = models.TextField(blank=True)
     settings = models.JSONField(_("settings"), default=dict)
+    # The adapter whose weights it starts with; None for fresh ones.
+    parent = models.ForeignKey(
+        "training.Adapter",
+        verbose_name=_("goes on from"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="children",
+    )
     epoch = models.FloatField(default=0.0)
     dropped = models.JSONField(default=list)  # [{"id", "reason"}]: examples that did not fit
     # Bytes of trainer_log.jsonl already turned into rows.

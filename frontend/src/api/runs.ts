@@ -22,4 +22,16 @@ export const runStop = (id: string) => request<TrainingRun>('POST', `/training-r
 
 export const runResume = (id: string) => request<TrainingRun>('POST', `/training-runs/${id}/resume`, { body: {} })
 
-export const runMetrics = (id: string) => request<Metric[]>('GET', `/training-runs/${id}/metrics`)
+/** So many values come at once; who gets as many asks for the rest. */
+const METRICS_AT_ONCE = 20_000
+
+/** All that a run has measured, by step. A step at which the answer was cut off comes twice. */
+export async function runMetrics(id: string): Promise<Metric[]> {
+  const metrics: Metric[] = []
+  for (;;) {
+    const last = metrics.at(-1)
+    const some = await request<Metric[]>('GET', `/training-runs/${id}/metrics`, { query: last && { after: last.step - 1 } })
+    metrics.push(...some)
+    if (some.length < METRICS_AT_ONCE) return metrics
+  }
+}

@@ -52,6 +52,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/adapters/{adapter_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_get"];
+        put?: never;
+        post?: never;
+        delete: operations["adapters_exports_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["adapters_exports_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/adapters/{adapter_id}/exports/{export_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["adapters_exports_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/adapters/{adapter_id}/promote": {
         parameters: {
             query?: never;
@@ -318,6 +398,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["dataset_versions_items_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-versions/{version_id}/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["dataset_versions_preflight"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1327,6 +1423,18 @@ export interface components {
             reason: string;
             records: number;
         };
+        Caution: {
+            code: string;
+            /** @description A sentence for people. */
+            message: string;
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description Settings that would mend it; empty where none does. */
+            fix: {
+                [key: string]: unknown;
+            };
+        };
         ChangeCounts: {
             added: number;
             changed: number;
@@ -1378,6 +1486,20 @@ export interface components {
             updated_at: string;
             /** Format: uuid */
             current_message: string | null;
+        };
+        CountedFinding: {
+            code: string;
+            name: string;
+            count: number;
+        };
+        CurveAdvice: {
+            code: string;
+            /** @description A sentence for people. */
+            message: string;
+            /** @description Settings for the next run; perhaps empty. */
+            fix: {
+                [key: string]: unknown;
+            };
         };
         /** @description Of what has ``findings``: what people call each kind. */
         DatasetVersionOutput: {
@@ -1525,12 +1647,65 @@ export interface components {
             /** Format: date-time */
             collected_at?: string | null;
         };
+        ExpectedNumber: {
+            /**
+             * Format: double
+             * @description Null where it is not known.
+             */
+            value: number | null;
+            /** @description The number of the run that measured it; null for a rough estimate. */
+            run: number | null;
+        };
         ExpiringRecord: {
             /** Format: uuid */
             record: string;
             instruction: string;
             /** Format: date */
             valid_until: string;
+        };
+        ExportInputRequest: {
+            /**
+             * @description Some of merged, gguf, ollama.
+             * @default [
+             *       "merged"
+             *     ]
+             */
+            what: string[];
+        };
+        ExportOutput: {
+            /** Format: uuid */
+            readonly id: string;
+            number: number;
+            state?: components["schemas"]["RunState"];
+            phase?: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            readonly what: string[];
+            /** @description Of all files together. */
+            readonly bytes: number;
+            readonly files: unknown;
+            readonly parity: unknown;
+            readonly error: unknown;
+            readonly advice: string | null;
+            started_by: components["schemas"]["ExportStarter"] | null;
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Finished
+             * Format: date-time
+             */
+            finished_at?: string | null;
+        };
+        ExportStarter: {
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
         FeedbackAssistant: {
             /** Format: uuid */
@@ -1770,6 +1945,17 @@ export interface components {
          * @enum {string}
          */
         ImportRowOutputOutcomeEnum: "new" | "duplicate" | "conflict" | "invalid";
+        LeftOut: {
+            /** @description A sentence for people. */
+            reason: string;
+            count: number;
+        };
+        LengthBar: {
+            low: number;
+            /** @description Counted in. */
+            high: number;
+            count: number;
+        };
         /** @description A record as far as it is written. */
         LengthInputRequest: {
             instruction?: string;
@@ -2069,6 +2255,59 @@ export interface components {
          * @enum {string}
          */
         PieceOutputKindEnum: "same" | "removed" | "added";
+        PreflightOutput: {
+            version: components["schemas"]["PreflightVersion"];
+            base_model: string;
+            settings: {
+                [key: string]: unknown;
+            };
+            records: components["schemas"]["VersionCounts"];
+            examples: components["schemas"]["VersionExamples"];
+            /** @description Approved records that the freeze left out, and why. */
+            left_out: components["schemas"]["LeftOut"][];
+            /** @description What the checks said at the freeze. */
+            findings: components["schemas"]["CountedFinding"][];
+            tokens: components["schemas"]["PreflightTokens"] | null;
+            /** @description Why `tokens` is null, in a sentence. */
+            tokens_unknown: string | null;
+            /** @description Without those that are too long. */
+            train_examples: number;
+            validation_examples: number;
+            steps: number;
+            /** Format: double */
+            epochs: number;
+            /** @description In seconds, without loading the model. */
+            time: components["schemas"]["ExpectedNumber"];
+            /** @description In bytes, at the peak. */
+            memory: components["schemas"]["ExpectedNumber"];
+            warnings: components["schemas"]["Caution"][];
+        };
+        PreflightTokens: {
+            /** @description So many training examples were measured. */
+            measured: number;
+            total: number;
+            /** @description Not all were measured: what is counted is told for all from a chance sample. */
+            sampled: boolean;
+            /** @description Longer examples are left out. */
+            limit: number;
+            /** @description What the base model reads. */
+            context: number;
+            shortest: number;
+            longest: number;
+            /** Format: double */
+            mean: number;
+            histogram: components["schemas"]["LengthBar"][];
+            too_long: number;
+            too_long_validation: number;
+            /** @description The longest 100 that were measured. */
+            too_long_examples: components["schemas"]["TooLongExample"][];
+            sample: components["schemas"]["SampleExample"] | null;
+        };
+        PreflightVersion: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+        };
         /** @description Of what has ``findings``: what people call each kind. */
         PreviewOutput: {
             readonly finding_names: {
@@ -2323,6 +2562,11 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "user" | "assistant";
+        RunParent: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         RunProblem: {
             code: string;
             message: string;
@@ -2346,6 +2590,17 @@ export interface components {
             /** Format: uuid */
             id: string;
             number: number;
+        };
+        SampleExample: {
+            id: string;
+            tokens: number;
+            /** @description Together the example, as the model reads it. */
+            pieces: components["schemas"]["SamplePiece"][];
+        };
+        SamplePiece: {
+            text: string;
+            /** @description It is learnt; else it is only read. */
+            trained: boolean;
         };
         SavedFilterInputRequest: {
             name: string;
@@ -2386,6 +2641,8 @@ export interface components {
             /** @description May be null, which leaves it out. */
             optional: boolean;
             default: unknown;
+            /** @description Why it can only be as it is here; null where it can be chosen. */
+            unavailable: string | null;
         };
         SettingsPreset: {
             name: string;
@@ -2443,6 +2700,7 @@ export interface components {
             /** Format: uuid */
             evaluation: string | null;
             gate: components["schemas"]["GateOutput"] | null;
+            needs_reason: boolean;
         };
         SuggestedQuestions: {
             zh?: string[];
@@ -2536,13 +2794,80 @@ export interface components {
             /** Golden and validation questions, at least */
             min_examples?: number;
         };
+        TooLongExample: {
+            /** @description Record and wording. */
+            id: string;
+            /** Format: uuid */
+            record: string;
+            tokens: number;
+        };
+        /** @description One run, with what takes its curves to be read. */
+        TrainingRunDetailOutput: {
+            /** Format: uuid */
+            id: string;
+            number: number;
+            state: components["schemas"]["RunState"];
+            /** @description loading, training or saving; empty without a process. */
+            phase: string;
+            resumable: boolean;
+            step: number;
+            /** @description 0 until it is known. */
+            total_steps: number;
+            /** Format: double */
+            epoch: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            /** Format: double */
+            remaining_s: number | null;
+            /** @description In the queue, from 1; null unless it waits. */
+            position: number | null;
+            /**
+             * Format: date-time
+             * @description Of a run that waits; null where it is not known. Not on the socket.
+             */
+            expected_start?: string | null;
+            /** Format: uuid */
+            adapter: string | null;
+            adapter_name: string | null;
+            error: components["schemas"]["RunProblem"] | null;
+            advice: string | null;
+            /** @description Examples left out, and why. */
+            dropped: components["schemas"]["DroppedExample"][];
+            dataset_version: components["schemas"]["RunVersion"];
+            assistant: components["schemas"]["AssistantName"];
+            base_model: string;
+            /** @description The adapter that it goes on from. */
+            parent: components["schemas"]["RunParent"] | null;
+            settings: {
+                [key: string]: unknown;
+            };
+            started_by: components["schemas"]["RunStarter"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @description What the curves so far advise. */
+            curve_advice: components["schemas"]["CurveAdvice"][];
+            /** @description Where the validation loss was lowest. */
+            best_step: number | null;
+        };
         TrainingRunInputRequest: {
             /** Format: uuid */
             dataset_version: string;
             /** @description Id or slug; the default assistant if not given. */
             assistant?: string | null;
-            /** @description The assistant's base if not given. */
+            /** @description The parent's base, or the assistant's, if not given. */
             base_model?: string | null;
+            /**
+             * Format: uuid
+             * @description An adapter whose weights the run goes on from; its LoRA settings hold.
+             */
+            parent?: string | null;
             /** @description Those that differ from the defaults for this version. */
             settings?: {
                 [key: string]: unknown;
@@ -2571,6 +2896,11 @@ export interface components {
             remaining_s: number | null;
             /** @description In the queue, from 1; null unless it waits. */
             position: number | null;
+            /**
+             * Format: date-time
+             * @description Of a run that waits; null where it is not known. Not on the socket.
+             */
+            expected_start?: string | null;
             /** Format: uuid */
             adapter: string | null;
             adapter_name: string | null;
@@ -2581,6 +2911,8 @@ export interface components {
             dataset_version: components["schemas"]["RunVersion"];
             assistant: components["schemas"]["AssistantName"];
             base_model: string;
+            /** @description The adapter that it goes on from. */
+            parent: components["schemas"]["RunParent"] | null;
             settings: {
                 [key: string]: unknown;
             };
@@ -2595,11 +2927,12 @@ export interface components {
         /**
          * @description * `int` - int
          *     * `float` - float
+         *     * `bool` - bool
          *     * `choice` - choice
          *     * `list` - list
          * @enum {string}
          */
-        TypeEnum: "int" | "float" | "choice" | "list";
+        TypeEnum: "int" | "float" | "bool" | "choice" | "list";
         VersionCounts: {
             train: number;
             validation: number;
@@ -2806,6 +3139,140 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EvaluationOutput"];
+                };
+            };
+        };
+    };
+    adapters_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExportInputRequest"];
+                "multipart/form-data": components["schemas"]["ExportInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
+                };
+            };
+        };
+    };
+    adapters_exports_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    adapters_exports_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+        };
+    };
+    adapters_exports_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                adapter_id: string;
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportOutput"];
                 };
             };
         };
@@ -3322,6 +3789,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionItemOutput"];
+                };
+            };
+        };
+    };
+    dataset_versions_preflight: {
+        parameters: {
+            query?: {
+                /** @description Id or slug; the default assistant if not given. */
+                assistant?: string;
+                /** @description The assistant's base if not given. */
+                base_model?: string;
+                /** @description A JSON object: the settings that differ from the defaults for this version. */
+                settings?: string;
+            };
+            header?: never;
+            path: {
+                version_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightOutput"];
                 };
             };
         };
@@ -4620,7 +5115,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4641,7 +5136,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4712,7 +5207,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };
@@ -4733,7 +5228,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRunOutput"];
+                    "application/json": components["schemas"]["TrainingRunDetailOutput"];
                 };
             };
         };

@@ -207,6 +207,8 @@ export interface TrainingRun {
   dataset_version: { id: string; number: number }
   assistant: { id: string; slug: string; name: string }
   base_model: string
+  /** The adapter that it goes on from. */
+  parent: { id: string; name: string } | null
   settings: RunSettings
   started_by: Named | null
   created_at: string
@@ -218,6 +220,19 @@ export interface TrainingRun {
   advice: string | null
   /** Examples left out, and why. */
   dropped: { id: string; reason: string }[]
+  /** Of a run that waits; null where it is not known, absent on the socket. */
+  expected_start?: string | null
+  /** Of one run alone, not in lists. */
+  curve_advice?: CurveAdvice[]
+  /** Where the validation loss was lowest; of one run alone. */
+  best_step?: number | null
+}
+
+/** What a run's curves advise, with settings for the next run. */
+export interface CurveAdvice {
+  code: string
+  message: string
+  fix: RunSettings
 }
 
 export type MetricKind =
@@ -236,13 +251,15 @@ export interface Metric {
 
 export interface SettingField {
   name: string
-  type: 'int' | 'float' | 'choice' | 'list'
+  type: 'int' | 'float' | 'bool' | 'choice' | 'list'
   min: number | null
   max: number | null
   choices: string[] | null
   /** May be null, which leaves it out. */
   optional: boolean
   default: SettingValue
+  /** Why it can only be as it is here; null where it can be chosen. */
+  unavailable: string | null
 }
 
 export interface RunDefaults {
@@ -407,4 +424,6 @@ export interface GateThresholds {
 export interface Standing {
   evaluation: string | null
   gate: Gate | null
+  /** It is promoted only for a reason that somebody gives. */
+  needs_reason: boolean
 }

@@ -3,13 +3,13 @@ import { beforeEach, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import { ApiError } from '@/api/client'
 import type { RunDefaults, SettingField } from '@/api/types'
-import { FREEZE_NOW, useNewRun } from './useNewRun'
+import { FREEZE_NOW, problemsOf, useNewRun } from './useNewRun'
 
 const api = vi.hoisted(() => ({ runDefaults: vi.fn(), runStart: vi.fn(), versionFreeze: vi.fn() }))
 vi.mock('@/api/runs', () => api)
 vi.mock('@/api/versions', () => api)
 
-const field = (name: string): SettingField => ({ name, type: 'float', min: 0, max: 100, choices: null, optional: false, default: 1 })
+const field = (name: string): SettingField => ({ name, type: 'float', min: 0, max: 100, choices: null, optional: false, unavailable: null, default: 1 })
 
 function defaultsFor(version: string | undefined): RunDefaults {
   const settings = { epochs: version === undefined ? 1 : 12, batch_size: 4, gradient_accumulation: 1 }
@@ -91,4 +91,29 @@ it('is not ready with a value out of range or without a base model', async () =>
   state.setInput('epochs', '3')
   state.setBaseModel(' ')
   expect(state.isValid.value).toBe(false)
+})
+
+it('takes over suggested settings and keeps them as if typed', async () => {
+  const state = await form('v1')
+  state.mend({ epochs: 8, batch_size: 1 })
+  state.versionId.value = 'v2'
+  await nextTick()
+  await flushPromises()
+  expect(state.inputs.value).toMatchObject({ epochs: '8', batch_size: '1' })
+})
+
+it('describes a run only once there is one to describe', async () => {
+  const state = await form('v1')
+  expect(state.question()).toEqual({
+    version: 'v1', assistant: 'a', base_model: 'packaged:tiny', settings: { epochs: 12, batch_size: 4, gradient_accumulation: 1 },
+  })
+  state.setInput('epochs', 'many')
+  expect(state.question()).toBeNull()
+  expect((await form(FREEZE_NOW)).question()).toBeNull()
+})
+
+it('finds what was refused at each field, and nothing in a failure of another kind', () => {
+  const details = { settings: { epochs: ['Too many.', 'Really.'] }, base_model: ['No model.'] }
+  expect(problemsOf(new ApiError(400, { code: 'settings_invalid', message: 'No.', details }))).toEqual({ fields: { epochs: 'Too many. Really.' }, base: 'No model.' })
+  expect(problemsOf(new Error('network'))).toEqual({ fields: {}, base: '' })
 })

@@ -1,13 +1,21 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { ApiError } from '@/api/client'
 import { runDefaults, runStart } from '@/api/runs'
-import type { DatasetVersion, RunDefaults, TrainingRun } from '@/api/types'
+import type { PreflightQuestion } from '@/api/preflight'
+import type { DatasetVersion, RunDefaults, RunSettings, TrainingRun } from '@/api/types'
 import { versionFreeze } from '@/api/versions'
 import { complaintOf, fromInputs, sentencesByField, toInputs, type SettingInputs } from '@/lib/settingsForm'
 import { predictedSteps } from '@/lib/steps'
 
 /** Stands for a version that is frozen when the run is started. */
 export const FREEZE_NOW = 'freeze-now'
+
+/** What the server refused: its sentences by setting, and that about the base model. */
+export function problemsOf(error: unknown): { fields: Record<string, string>; base: string } {
+  if (!(error instanceof ApiError)) return { fields: {}, base: '' }
+  const base = error.details.base_model
+  return { fields: sentencesByField(error.details), base: Array.isArray(base) ? base.join(' ') : '' }
+}
 
 /** The state of the form for a new run: what is chosen, the defaults that fit it, and the start. */
 export function useNewRun() {
@@ -30,11 +38,8 @@ export function useNewRun() {
     const examples = defaults.value?.train_examples
     return examples ? predictedSteps(examples, fromInputs(fields.value, inputs.value)) : null
   })
-  const fieldProblems = computed(() => (error.value instanceof ApiError ? sentencesByField(error.value.details) : {}))
-  const baseProblem = computed(() => {
-    const sentences = error.value instanceof ApiError ? error.value.details.base_model : undefined
-    return Array.isArray(sentences) ? sentences.join(' ') : ''
-  })
+  const fieldProblems = computed(() => problemsOf(error.value).fields)
+  const baseProblem = computed(() => problemsOf(error.value).base)
   const isValid = computed(
     () =>
       assistantId.value !== '' &&
@@ -82,6 +87,22 @@ export function useNewRun() {
     touched.value.add(name)
   }
 
+  /** Takes over settings that were suggested. */
+  function mend(settings: RunSettings): void {
+    for (const [name, value] of Object.entries(toInputs(settings))) setInput(name, value)
+  }
+
+  /** The run that the form describes; null while a value cannot be meant or the version is still to be frozen. */
+  function question(): PreflightQuestion | null {
+    if (needsFreeze.value || !isValid.value || fields.value.length === 0) return null
+    return {
+      version: versionId.value,
+      assistant: assistantId.value,
+      base_model: baseModel.value.trim(),
+      settings: fromInputs(fields.value, inputs.value),
+    }
+  }
+
   function setBaseModel(name: string): void {
     baseModel.value = name
     touched.value.add('base_model')
@@ -114,6 +135,6 @@ export function useNewRun() {
 
   return {
     versionId, assistantId, baseModel, share, inputs, preset, defaults, error, isStarting, needsFreeze, fields, steps,
-    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, start,
+    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, mend, question, start,
   }
 }

@@ -10,10 +10,13 @@ export function useRunLead(run: Ref<TrainingRun | null>) {
 
   return computed(() => {
     if (run.value === null) return undefined
-    const { state, phase, step, total_steps: total, remaining_s, position } = run.value
+    const { state, phase, step, total_steps: total, remaining_s, position, expected_start: start } = run.value
     switch (state) {
       case 'queued':
-        return position === null ? t('run.leadQueued') : t('run.leadQueuedAt', { position })
+        if (position === null) return t('run.leadQueued')
+        return start
+          ? t('watch.leadQueuedStart', { position, start: format.dateTime(start) })
+          : t('run.leadQueuedAt', { position })
       case 'running':
         if (phase === 'saving') return t('run.leadSaving')
         if (step === 0) return t('run.leadLoading')

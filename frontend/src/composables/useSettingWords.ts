@@ -14,6 +14,7 @@ export function useSettingWords() {
     hint: (name: string) => word(name, 'hint'),
     value: (value: SettingValue) => {
       if (value === null || value === '') return t('common.none')
+      if (typeof value === 'boolean') return t(value ? 'settingValue.yes' : 'settingValue.no')
       if (typeof value === 'number') return formatExact(value)
       return Array.isArray(value) ? value.join(', ') : String(value)
     },

@@ -1,7 +1,11 @@
 /** English words of the pages. `zh.ts` has the same keys; a test compares them. */
+import exports from './exports.en'
+import { setting, settingValue } from './settings.en'
+import watching from './watching.en'
 import evaluation from './evaluation.en'
 
 export default {
+  ...watching,
   app: {
     name: 'Loredesk',
     skip: 'Skip to content',
@@ -314,26 +318,8 @@ export default {
     notNumber: 'Enter a number.',
     noRight: 'Your role may look at runs but not start them.',
   },
-  setting: {
-    learning_rate: { label: 'Learning rate', hint: 'How strongly each example changes the model. Too high and it forgets, too low and nothing changes.' },
-    epochs: { label: 'Epochs', hint: 'How many times the run goes through all examples.' },
-    max_steps: { label: 'Fixed number of steps', hint: 'Exactly this many steps, whatever the epochs say.' },
-    batch_size: { label: 'Batch size', hint: 'How many examples are computed at once. More needs more memory.' },
-    gradient_accumulation: { label: 'Accumulation', hint: 'How many batches are gathered before the model changes once.' },
-    precision: { label: 'Precision', hint: 'Number format of the computing. “auto” takes the fastest that this machine does well.' },
-    cutoff_tokens: { label: 'Longest example', hint: 'In tokens. Longer examples are left out and named in the log, never cut.' },
-    scheduler: { label: 'Learning rate over time', hint: 'How the learning rate falls towards the end of the run.' },
-    warmup_ratio: { label: 'Warm-up', hint: 'Part of the run in which the learning rate rises from zero.' },
-    weight_decay: { label: 'Weight decay', hint: 'Pulls the new weights towards zero, against learning by heart.' },
-    max_grad_norm: { label: 'Largest gradient', hint: 'Cuts off too large changes, so that one odd example does no harm.' },
-    lora_rank: { label: 'LoRA rank', hint: 'How much the adapter can learn. Larger adapters need more memory and more examples.' },
-    lora_alpha: { label: 'LoRA alpha', hint: 'How loud the adapter is; usually twice the rank.' },
-    lora_dropout: { label: 'LoRA dropout', hint: 'Leaves out a random part while training, against learning by heart.' },
-    lora_targets: { label: 'LoRA targets', hint: 'Which layers get an adapter, separated by commas; all-linear or mlp are good choices.' },
-    lora_layer_share: { label: 'Share of layers', hint: 'Only the upper layers get an adapter; half of them train a quarter faster and learn facts as well.' },
-    seed: { label: 'Seed', hint: 'The same seed and settings give the same run.' },
-    evaluation_interval: { label: 'Validate every', hint: 'In steps; 0 validates at the end of each epoch.' },
-  },
+  setting,
+  settingValue,
   assistants: {
     title: 'Assistants',
     lead: 'Who answers, and with which adapter?',
@@ -375,5 +361,6 @@ export default {
     rollbackConfirm: 'Roll back',
     rolledBack: '{assistant} now answers with {adapter}.',
   },
+  exports,
   evaluation,
 }

@@ -1,8 +1,12 @@
 /** 界面中文。键与 `en.ts` 一致，由测试比对。 */
+import exports from './exports.zh'
 import type en from './en'
+import { setting, settingValue } from './settings.zh'
+import watching from './watching.zh'
 import evaluation from './evaluation.zh'
 
 const zh: typeof en = {
+  ...watching,
   app: {
     name: 'Loredesk',
     skip: '跳到正文',
@@ -315,26 +319,8 @@ const zh: typeof en = {
     notNumber: '请填写数字。',
     noRight: '你的角色可以查看训练，但不能开始训练。',
   },
-  setting: {
-    learning_rate: { label: '学习率', hint: '每条样例对模型的改变有多大。过高会遗忘，过低没有变化。' },
-    epochs: { label: '轮次', hint: '把全部样例学习几遍。' },
-    max_steps: { label: '固定步数', hint: '正好训练这么多步，不再按轮次计算。' },
-    batch_size: { label: '批大小', hint: '一次同时计算几条样例，越多越占内存。' },
-    gradient_accumulation: { label: '梯度累积', hint: '攒够几批才改变一次模型。' },
-    precision: { label: '精度', hint: '计算所用的数字格式。auto 会选择本机最快且可靠的一种。' },
-    cutoff_tokens: { label: '样例最大长度', hint: '以词元计。更长的样例会整条略过并写入日志，绝不截断。' },
-    scheduler: { label: '学习率变化', hint: '学习率在训练后期怎样降低。' },
-    warmup_ratio: { label: '预热', hint: '开头多大一部分用来让学习率从零升起。' },
-    weight_decay: { label: '权重衰减', hint: '把新权重往零拉，避免死记硬背。' },
-    max_grad_norm: { label: '梯度上限', hint: '截去过大的改变，免得个别样例带偏模型。' },
-    lora_rank: { label: 'LoRA 秩', hint: '适配器能学多少。越大越占内存，也需要更多样例。' },
-    lora_alpha: { label: 'LoRA alpha', hint: '适配器的影响有多强，通常取秩的两倍。' },
-    lora_dropout: { label: 'LoRA dropout', hint: '训练时随机略去一部分，避免死记硬背。' },
-    lora_targets: { label: 'LoRA 目标层', hint: '给哪些层加适配器，用逗号分隔；一般用 all-linear 或 mlp。' },
-    lora_layer_share: { label: '层的比例', hint: '只给上面的层加适配器；取一半，训练快约四分之一，同样能记住知识。' },
-    seed: { label: '随机种子', hint: '种子和设置相同，结果就相同。' },
-    evaluation_interval: { label: '验证间隔', hint: '以步计；0 表示每轮结束时验证。' },
-  },
+  setting,
+  settingValue,
   assistants: {
     title: '助手',
     lead: '谁来回答，用哪个适配器？',
@@ -376,6 +362,7 @@ const zh: typeof en = {
     rollbackConfirm: '回滚',
     rolledBack: '{assistant} 现在用 {adapter} 回答。',
   },
+  exports,
   evaluation,
 }
 

@@ -1,84 +1,40 @@
-/** What the loss chart draws, as plain data for ECharts. */
+/** What the loss chart draws: two curves, the measured training loss pale behind the smoothed one. */
 
+import type { ChartLook } from './chartLook'
+import { curvesOption, type Line } from './curvesChart'
 import type { Point } from './metrics'
-
-export interface ChartLook {
-  font: string
-  train: string
-  validation: string
-  text: string
-  line: string
-  surface: string
-}
+import { smoothed } from './smoothing'
 
 export interface ChartWords {
   train: string
   validation: string
   step: string
+  best: string
 }
 
-/** Both curves over the steps; the run's whole length is drawn, so that one sees how far it is. */
-export function lossOption(
-  train: Point[],
-  validation: Point[],
-  totalSteps: number,
-  look: ChartLook,
-  words: ChartWords,
-) {
-  const axisText = { color: look.text, fontSize: 11 }
-  const common = { type: 'line' as const, sampling: 'lttb' as const, animation: false }
-  return {
-    animation: false,
-    textStyle: { fontFamily: look.font },
-    grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
-    xAxis: {
-      type: 'value' as const,
-      min: 0,
-      max: Math.max(totalSteps, train.at(-1)?.[0] ?? 0, 1),
-      minInterval: 1,
-      name: words.step,
-      nameLocation: 'middle' as const,
-      nameGap: 24,
-      nameTextStyle: axisText,
-      axisLabel: axisText,
-      axisLine: { lineStyle: { color: look.line } },
-      splitLine: { show: false },
+export interface LossCurves {
+  train: Point[]
+  validation: Point[]
+  /** The run's whole length is drawn, so that one sees how far it is. */
+  totalSteps: number
+  /** How much of the past stays in the smoothed curve. */
+  weight: number
+  bestStep: number | null
+}
+
+export function lossOption({ train, validation, totalSteps, weight, bestStep }: LossCurves, look: ChartLook, words: ChartWords) {
+  const best = validation.find(([step]) => step === bestStep)
+  const lines: Line[] = [
+    ...(weight > 0 ? [{ name: words.train, points: train, color: look.train, isPale: true }] : []),
+    { name: words.train, points: smoothed(train, weight), color: look.train },
+    {
+      name: words.validation,
+      points: validation,
+      color: look.validation,
+      dash: 'dashed',
+      hasSymbols: true,
+      mark: best && { at: best, label: words.best },
     },
-    yAxis: {
-      type: 'value' as const,
-      min: 0,
-      axisLabel: axisText,
-      splitLine: { lineStyle: { color: look.line } },
-    },
-    tooltip: {
-      trigger: 'axis' as const,
-      // Text drawn on the canvas: no HTML, no inline styles.
-      renderMode: 'richText' as const,
-      backgroundColor: look.surface,
-      borderColor: look.line,
-      textStyle: { color: look.text, fontSize: 12, fontFamily: look.font },
-      valueFormatter: (value: unknown) => (typeof value === 'number' ? value.toFixed(4) : ''),
-    },
-    series: [
-      {
-        ...common,
-        name: words.train,
-        data: train,
-        color: look.train,
-        lineStyle: { width: 2 },
-        // A curve of a few points is told by its points.
-        showSymbol: train.length < 40,
-        symbolSize: 4,
-      },
-      {
-        ...common,
-        name: words.validation,
-        data: validation,
-        color: look.validation,
-        lineStyle: { width: 2, type: 'dashed' as const },
-        symbol: 'diamond',
-        symbolSize: 7,
-      },
-    ],
-  }
+  ]
+  return curvesOption(lines, { x: words.step, xMax: totalSteps }, look)
 }

@@ -24,6 +24,13 @@ export function addMetric(series: Series, metric: Metric): void {
   points.splice(isKnown ? index - 1 : index, isKnown ? 1 : 0, [metric.step, metric.value])
 }
 
+/** The same values in new lists: a series grows in place, and charts are drawn for new ones only. */
+export function copySeries(series: Series): Series {
+  const copy = emptySeries()
+  for (const kind of Object.keys(copy) as MetricKind[]) copy[kind] = [...series[kind]]
+  return copy
+}
+
 /** The last step for which anything is known, where the live events are to begin; -1 for none. */
 export function lastStep(series: Series): number {
   return Math.max(-1, ...Object.values(series).map((points) => points.at(-1)?.[0] ?? -1))

@@ -3,7 +3,7 @@ import type { SettingField } from '@/api/types'
 import { complaintOf, fromInputs, sentencesByField, toInputs } from './settingsForm'
 
 function field(name: string, type: SettingField['type'], more: Partial<SettingField> = {}): SettingField {
-  return { name, type, min: null, max: null, choices: null, optional: false, default: null, ...more }
+  return { name, type, min: null, max: null, choices: null, optional: false, default: null, unavailable: null, ...more }
 }
 
 const fields = [
@@ -12,10 +12,12 @@ const fields = [
   field('max_steps', 'int', { min: 1, max: 1000, optional: true }),
   field('precision', 'choice', { choices: ['auto', 'fp32'] }),
   field('lora_targets', 'list'),
+  field('packing', 'bool'),
+  field('keep_best', 'bool'),
 ]
 
 it('gives back the settings that it was given', () => {
-  const settings = { learning_rate: 0.0005, batch_size: 4, max_steps: null, precision: 'auto', lora_targets: ['q_proj', 'v_proj'] }
+  const settings = { learning_rate: 0.0005, batch_size: 4, max_steps: null, precision: 'auto', lora_targets: ['q_proj', 'v_proj'], packing: true, keep_best: false }
   expect(fromInputs(fields, toInputs(settings))).toEqual(settings)
 })
 

@@ -20,7 +20,7 @@ export type Complaint = { code: 'number' } | { code: 'range'; min: number; max: 
 
 /** What is wrong with one input as far as the page can know; the server checks again. */
 export function complaintOf(field: SettingField, input: string): Complaint | null {
-  if (field.type === 'choice' || field.type === 'list') return null
+  if (field.type === 'choice' || field.type === 'list' || field.type === 'bool') return null
   if (input.trim() === '') return field.optional ? null : { code: 'number' }
   const value = Number(input)
   if (!Number.isFinite(value) || (field.type === 'int' && !Number.isInteger(value))) return { code: 'number' }
@@ -36,6 +36,7 @@ export function fromInputs(fields: SettingField[], inputs: SettingInputs): RunSe
 function valueOf(field: SettingField, input: string): SettingValue {
   const text = input.trim()
   if (field.type === 'choice') return text
+  if (field.type === 'bool') return text === 'true'
   if (field.type === 'list') return text.split(/[,，\s]+/).filter(Boolean)
   if (text === '') return null
   const value = Number(text)

@@ -14,6 +14,10 @@ it('takes a fixed number of steps instead', () => {
   expect(predictedSteps(16, { ...settings, max_steps: 60 })).toBe(60)
 })
 
+it('counts the general examples that are mixed in', () => {
+  expect(predictedSteps(16, { ...settings, general_share: 0.2 })).toBe(8)
+})
+
 it('predicts nothing from half-filled fields', () => {
   expect(predictedSteps(16, { ...settings, batch_size: null })).toBeNull()
   expect(predictedSteps(0, settings)).toBeNull()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from backend.accounts.models import User
 from backend.assistants.models import Assistant
@@ -30,6 +31,23 @@ def test_what_was_not_evaluated_is_refused(
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_evaluated")
     assert not Deployment.objects.exists()
     assert model_server.loaded == {}
+
+
+def test_without_an_evaluation_it_is_promoted_only_where_none_is_required(
+    api: As,
+    approver: User,
+    assistant: Assistant,
+    make_adapter: MakeAdapter,
+    model_server: ModelServer,
+    settings: Settings,
+) -> None:
+    settings.EVALUATION_REQUIRED = False
+    caller, adapter, worse = api(approver), make_adapter(1), make_adapter(2)
+    asked = f"/adapters/{adapter.pk}/standing?assistant=abc"
+    assert caller.get(asked).json() == {"evaluation": None, "gate": None, "needs_reason": False}
+    assert promote(caller, adapter).status_code == 200
+    evaluated(worse, base=2, production=14, candidate=2)
+    assert promote(caller, worse).json()["error"]["code"] == "gate_failed"
 
 
 def test_a_passed_gate_opens_and_is_kept(

@@ -112,3 +112,10 @@ def test_a_status_is_read_whatever_is_missing(folder: Path) -> None:
         None,
         False,
     )
+
+
+def test_what_no_database_stores_is_replaced_wherever_a_model_wrote_it(folder: Path) -> None:
+    written = {"answers": [{"text": "a\x00b", "pieces": ["\ud800", 3, None]}]}
+    (folder / files.RESULT).write_text(json.dumps(written))
+    replaced = {"answers": [{"text": "a\ufffdb", "pieces": ["\ufffd", 3, None]}]}
+    assert files.result_read(folder) == replaced

@@ -344,11 +344,11 @@ def test_the_list_is_newest_first_filtered_and_costs_the_same_for_one_and_for_ma
 ) -> None:
     caller = api(trainer)
     make_run()
-    with django_assert_num_queries(4):  # session, person, roles, runs
+    with django_assert_num_queries(6):  # session, person, roles, runs, what devices do
         assert len(caller.get("/training-runs").json()["results"]) == 1
     for _number in range(6):
         make_run(state=State.STOPPED)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         runs = caller.get("/training-runs").json()["results"]
     assert [run["number"] for run in runs] == [7, 6, 5, 4, 3, 2, 1]
     assert len(caller.get("/training-runs", state="queued").json()["results"]) == 1

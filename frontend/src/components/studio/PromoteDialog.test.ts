@@ -18,8 +18,8 @@ beforeEach(() => {
   api.adapterPromote.mockResolvedValue(assistant)
 })
 
-async function open(gate: object | null): Promise<HTMLButtonElement> {
-  evaluations.adapterStanding.mockResolvedValue({ evaluation: gate && 'e', gate })
+async function open(gate: object | null, needs_reason: boolean): Promise<HTMLButtonElement> {
+  evaluations.adapterStanding.mockResolvedValue({ evaluation: gate && 'e', gate, needs_reason })
   mount(PromoteDialog, { props: { open: true, adapter, assistantId: 'a' } })
   await useAssistantsStore().load()
   await waitFor(() => expect(screen.getByTestId('gate')).toBeTruthy())
@@ -27,14 +27,14 @@ async function open(gate: object | null): Promise<HTMLButtonElement> {
 }
 
 it('promotes what has passed the gate without asking why', async () => {
-  const confirm = await open({ passed: true, reasons: [], codes: [] })
+  const confirm = await open({ passed: true, reasons: [], codes: [] }, false)
   expect(screen.queryByTestId('promote-reason')).toBeNull()
   await fireEvent.click(confirm)
   expect(api.adapterPromote).toHaveBeenCalledWith('x', 'a', '')
 })
 
 it('asks for a reason where the gate is against it, and says why', async () => {
-  const confirm = await open({ passed: false, reasons: ['chrF fell.'], codes: ['chrf_worse'] })
+  const confirm = await open({ passed: false, reasons: ['chrF fell.'], codes: ['chrf_worse'] }, true)
   expect(screen.getByText('chrF fell.')).toBeTruthy()
   expect(confirm.disabled).toBe(true)
   await fireEvent.update(screen.getByTestId('promote-reason'), 'The old rules are void.')
@@ -44,6 +44,13 @@ it('asks for a reason where the gate is against it, and says why', async () => {
 })
 
 it('asks for a reason where nothing was evaluated', async () => {
-  const confirm = await open(null)
+  const confirm = await open(null, true)
   expect(confirm.disabled).toBe(true)
+})
+
+it('says that nothing was evaluated, and promotes it where that is allowed', async () => {
+  const confirm = await open(null, false)
+  expect(screen.queryByTestId('promote-reason')).toBeNull()
+  await fireEvent.click(confirm)
+  expect(api.adapterPromote).toHaveBeenCalledWith('x', 'a', '')
 })

@@ -1,0 +1,1 @@
+"""What is told of a run before it starts; nothing is stored."""

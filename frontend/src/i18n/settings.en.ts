@@ -1,0 +1,33 @@
+/** What each setting of a run is called and does; `settings.zh.ts` has the same keys. */
+export const setting = {
+  learning_rate: { label: 'Learning rate', hint: 'How strongly each example changes the model. Too high and it forgets, too low and nothing changes.' },
+  epochs: { label: 'Epochs', hint: 'How many times the run goes through all examples.' },
+  max_steps: { label: 'Fixed number of steps', hint: 'Exactly this many steps, whatever the epochs say.' },
+  batch_size: { label: 'Batch size', hint: 'How many examples are computed at once. More needs more memory.' },
+  gradient_accumulation: { label: 'Accumulation', hint: 'How many batches are gathered before the model changes once.' },
+  precision: { label: 'Precision', hint: 'Number format of the computing. “auto” takes the fastest that this machine does well.' },
+  cutoff_tokens: { label: 'Longest example', hint: 'In tokens. Longer examples are left out and named in the log, never cut.' },
+  scheduler: { label: 'Learning rate over time', hint: 'How the learning rate falls towards the end of the run.' },
+  warmup_ratio: { label: 'Warm-up', hint: 'Part of the run in which the learning rate rises from zero.' },
+  weight_decay: { label: 'Weight decay', hint: 'Pulls the new weights towards zero, against learning by heart.' },
+  max_grad_norm: { label: 'Largest gradient', hint: 'Cuts off too large changes, so that one odd example does no harm.' },
+  neftune_noise_alpha: { label: 'Noise (NEFTune)', hint: 'Shakes the words a little while training, against learning by heart; 5 is usual, 0 is none.' },
+  lora_rank: { label: 'LoRA rank', hint: 'How much the adapter can learn. Larger adapters need more memory and more examples.' },
+  lora_alpha: { label: 'LoRA alpha', hint: 'How loud the adapter is; usually twice the rank.' },
+  lora_dropout: { label: 'LoRA dropout', hint: 'Leaves out a random part while training, against learning by heart.' },
+  lora_targets: { label: 'LoRA targets', hint: 'Which layers get an adapter, separated by commas; all-linear or mlp are good choices.' },
+  lora_layer_share: { label: 'Share of layers', hint: 'Only the upper layers get an adapter; half of them train a quarter faster and learn facts as well.' },
+  use_rslora: { label: 'rsLoRA', hint: 'Divides alpha by the root of the rank, so that ranks from about 64 on learn better.' },
+  use_dora: { label: 'DoRA', hint: 'Learns direction and size of the weights apart; slower, sometimes better at low ranks.' },
+  loraplus_lr_ratio: { label: 'LoRA+ ratio', hint: 'How many times faster one of LoRA’s two matrices learns; 1 is off, 16 is usual with a halved learning rate.' },
+  base_4bit: { label: 'Base model in 4 bits', hint: 'Takes a quarter of the memory and a little quality; needs an NVIDIA card and bitsandbytes.' },
+  gradient_checkpointing: { label: 'Gradient checkpointing', hint: 'Saves memory and takes about a third more time. For large models and long examples.' },
+  packing: { label: 'Packing', hint: 'Puts a batch into one row whose examples do not see each other: the same result, faster. Off only for models that cannot do it.' },
+  general_share: { label: 'Share of general knowledge', hint: 'This part of all examples is general knowledge, so that the model forgets less; 0.1 to 0.2 is usual.' },
+  seed: { label: 'Seed', hint: 'The same seed and settings give the same run.' },
+  evaluation_interval: { label: 'Validate every', hint: 'In steps; 0 validates at the end of each epoch.' },
+  early_stopping_patience: { label: 'Stop early after', hint: 'So many validations without a new best end the run; 0 never does. Needs validation records.' },
+  keep_best: { label: 'Keep the best', hint: 'Saves the adapter of the lowest validation loss instead of the last one. Needs validation records.' },
+}
+
+export const settingValue = { yes: 'yes', no: 'no' }

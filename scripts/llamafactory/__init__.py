@@ -1,0 +1,1 @@
+"""LLaMA-Factory beside our trainer: its environment, the same work for both, what came of it."""
