@@ -1,9 +1,10 @@
 """Every HTTP address but the admin's."""
 
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from backend.api import health, long_work, pages
+from backend.api import comparing, health, long_work, pages
 from backend.api.session import SessionView
 
 urlpatterns = [
@@ -23,6 +24,7 @@ urlpatterns = [
         long_work.TaskRestartView.as_view(),
         name="task-restart",
     ),
+    path("api/v1/compare", csrf_exempt(comparing.CompareView.as_view()), name="compare"),
     path("api/v1/", include("backend.curation.urls")),
     path("api/v1/", include("backend.training.urls")),
     path("api/v1/", include("backend.serving.urls")),

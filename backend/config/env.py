@@ -75,6 +75,9 @@ class Environment:
     max_upload_mb: int
     training_processes: int
     training_devices: list[str]
+    judge_url: str
+    judge_model: str
+    judge_api_key: str = field(repr=False)
     admin_password: str = field(repr=False)
     log_format: LogFormat
     log_level: str
@@ -198,6 +201,9 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         model_hub=model_hub(reader),
         default_assistant=reader.text("DEFAULT_ASSISTANT", "abc"),
         training_devices=training_devices(reader),
+        judge_url=reader.url("JUDGE_URL", ("http", "https"), "").rstrip("/"),
+        judge_model=judge_model(reader),
+        judge_api_key=reader.text("JUDGE_API_KEY", ""),
         max_upload_mb=reader.integer("MAX_UPLOAD_MB", 200, low=1, high=10_000),
         training_processes=reader.integer("TRAINING_PROCESSES", 1, low=1, high=64),
         admin_password=reader.text("LOREDESK_ADMIN_PASSWORD", ""),
@@ -264,6 +270,13 @@ def training_devices(reader: Reader) -> list[str]:
     if len(set(devices)) < len(devices):
         raise EnvironmentProblem("TRAINING_DEVICES names a device twice.")
     return devices or [""]
+
+
+def judge_model(reader: Reader) -> str:
+    model = reader.text("JUDGE_MODEL", "")
+    if reader.text("JUDGE_URL", "") and not model:
+        raise EnvironmentProblem("JUDGE_MODEL is not set, and JUDGE_URL needs it.")
+    return model
 
 
 def base_model(reader: Reader) -> str:

@@ -29,6 +29,9 @@ MODELS_DIR: Path = ENV.models_dir
 RUNS_DIR: Path = ENV.runs_dir
 # Each of these is worked on by one job at a time.
 TRAINING_DEVICES: list[str] = ENV.training_devices
+JUDGE_URL: str = ENV.judge_url
+JUDGE_MODEL: str = ENV.judge_model
+JUDGE_API_KEY: str = ENV.judge_api_key
 BASE_MODEL = ENV.base_model
 MODEL_HUB = ENV.model_hub
 MODEL_SERVER_URL = ENV.model_server_url

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 UNREADABLE: Final = gettext_noop("The evaluation left a result that cannot be read.")
 # Below this a difference of two shares is none that anybody would see.
 NO_CHANGE: Final = 0.01
-NOTED: Final = ("device", "precision", "seconds", "left_out", "thinned")
+NOTED: Final = ("device", "precision", "seconds", "left_out", "thinned", "judge")
 
 
 def evaluations_collect() -> int:
@@ -58,9 +58,10 @@ def evaluation_collect(*, evaluation_id: uuid.UUID) -> bool:
 def _collect(evaluation: Evaluation, result: "Mapping[str, Any]") -> None:
     questions = {question["id"]: question for question in result["questions"]}
     revisions = _revisions(evaluation)
+    judged = {verdict["question"]: verdict["replies"] for verdict in result.get("verdicts", ())}
     EvaluationAnswer.objects.bulk_create(
         [
-            _row(evaluation, questions[answer["question"]], answer, revisions)
+            _row(evaluation, questions[answer["question"]], answer, revisions, judged)
             for answer in result["answers"]
         ],
         batch_size=500,
@@ -85,6 +86,7 @@ def _row(
     question: "Mapping[str, Any]",
     answer: "Mapping[str, Any]",
     revisions: dict[uuid.UUID, uuid.UUID],
+    judged: "Mapping[str, list[str]]",
 ) -> EvaluationAnswer:
     record = _record_id(question)
     # A record that was erased while the evaluation ran leaves its numbers only.
@@ -104,6 +106,7 @@ def _row(
         loss=answer["loss"],
         label_tokens=answer["label_tokens"],
         metrics=answer["metrics"],
+        judged=judged.get(question["id"]) if answer["model"] == "candidate" else None,
     )
 
 

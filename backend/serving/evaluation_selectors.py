@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import F, FloatField, OuterRef, Q, Subquery, Value
+from django.db.models import Count, F, FloatField, OuterRef, Q, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
@@ -61,14 +61,28 @@ def prompt_hash(system_prompt: str) -> str:
 
 
 def evaluation_list(*, user: "User") -> "QuerySet[Evaluation]":
-    """All evaluations, newest first."""
+    """All evaluations, newest first, with what people preferred in blind votes."""
     require(user, Action.RUNS_READ)
-    return Evaluation.objects.select_related(
-        "job__started_by",
-        "candidate__run",
-        "production",
-        "assistant__gate_thresholds",
-    ).defer("job__result")
+    first, second, tie = Q(votes__choice="first"), Q(votes__choice="second"), Q(votes__choice="tie")
+    candidate_first = Q(votes__candidate_first=True)
+    return (
+        Evaluation.objects.select_related(
+            "job__started_by",
+            "candidate__run",
+            "production",
+            "assistant__gate_thresholds",
+        )
+        .defer("job__result")
+        .annotate(
+            votes_candidate=Count(
+                "votes", filter=(first & candidate_first) | (second & ~candidate_first)
+            ),
+            votes_reference=Count(
+                "votes", filter=(second & candidate_first) | (first & ~candidate_first)
+            ),
+            votes_tie=Count("votes", filter=tie),
+        )
+    )
 
 
 def evaluation_get(*, user: "User", evaluation_id: "uuid.UUID | str") -> Evaluation:

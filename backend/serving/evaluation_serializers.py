@@ -10,6 +10,7 @@ from backend.serving.evaluation_selectors import NAMES, SORTABLE, verdict_of
 from backend.serving.gate import Verdict, reason_text, reference_of
 from backend.serving.models import Evaluation, EvaluationAnswer, GateThresholds
 from backend.training.models import AdapterJob
+from ml.evaluation.opinions import opinion_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,14 @@ def gate_shown(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+class VotesOutput(serializers.Serializer[Any]):
+    """How many blind votes preferred which."""
+
+    candidate = serializers.IntegerField()
+    reference = serializers.IntegerField()
+    tie = serializers.IntegerField()
+
+
 class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
     """Needs rows of ``evaluation_selectors.evaluation_list``."""
 
@@ -64,6 +73,7 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
     )
     changes = serializers.DictField(help_text="Kind → {better, worse, same}: questions.")
     gate = serializers.SerializerMethodField()
+    votes = serializers.SerializerMethodField()
 
     class Meta:
         model = Evaluation
@@ -84,6 +94,7 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
             "scores",
             "changes",
             "gate",
+            "votes",
             "notes",
             "created_at",
             "collected_at",
@@ -109,6 +120,12 @@ class EvaluationOutput(serializers.ModelSerializer[Evaluation]):
 
     def get_reference(self, evaluation: Evaluation) -> str:
         return reference_of(evaluation.scores or {})
+
+    @extend_schema_field(VotesOutput)
+    def get_votes(self, evaluation: Evaluation) -> dict[str, int]:
+        return {
+            name: getattr(evaluation, f"votes_{name}") for name in ("candidate", "reference", "tie")
+        }
 
     @extend_schema_field(GateOutput(allow_null=True))
     def get_gate(self, evaluation: Evaluation) -> dict[str, Any] | None:
@@ -141,6 +158,9 @@ class QuestionOutput(serializers.ModelSerializer[EvaluationAnswer]):
     revision = serializers.UUIDField(source="revision_id", allow_null=True)
     change = serializers.FloatField(help_text="Above 0: the candidate is better.")
     answers = serializers.SerializerMethodField()
+    verdict = serializers.SerializerMethodField(
+        help_text="The judge's: `candidate`, `reference` or `tie`; empty where none was asked."
+    )
 
     class Meta:
         model = EvaluationAnswer
@@ -155,7 +175,11 @@ class QuestionOutput(serializers.ModelSerializer[EvaluationAnswer]):
             "accepted",
             "change",
             "answers",
+            "verdict",
         )
+
+    def get_verdict(self, row: EvaluationAnswer) -> str:
+        return opinion_of(row.judged) if row.judged else ""
 
     @extend_schema_field(serializers.DictField(child=OneAnswer()))
     def get_answers(self, row: EvaluationAnswer) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import transaction
 
 from backend.accounts.roles import Action, require
@@ -46,6 +47,7 @@ def evaluation_start(
             "production": live.path if live is not None and live.pk != adapter.pk else None,
             "system_prompt": assistant.system_prompt,
             "max_new_tokens": assistant.max_new_tokens,
+            "judge": _judge(),
         },
     )
     return Evaluation.objects.create(
@@ -55,6 +57,13 @@ def evaluation_start(
         assistant=assistant,
         prompt_hash=prompt_hash(assistant.system_prompt),
     )
+
+
+def _judge() -> dict[str, str] | None:
+    """Where the judge is; its key goes another way (``training.process``)."""
+    if not settings.JUDGE_URL:
+        return None
+    return {"url": settings.JUDGE_URL, "model": settings.JUDGE_MODEL}
 
 
 def evaluation_stop(*, user: "User", evaluation: Evaluation) -> None:

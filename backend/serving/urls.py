@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backend.serving import evaluation_views, export_views, usage_views, views
+from backend.serving import evaluation_views, export_views, usage_views, views, vote_views
 
 urlpatterns = [
     path(
@@ -90,4 +90,10 @@ urlpatterns = [
         evaluation_views.EvaluationStopView.as_view(),
         name="evaluation-stop",
     ),
+    path(
+        "evaluations/<uuid:evaluation_id>/votes",
+        vote_views.EvaluationVotesView.as_view(),
+        name="evaluation-votes",
+    ),
+    path("blind-votes/<uuid:vote_id>", vote_views.BlindVoteView.as_view(), name="blind-vote"),
 ]

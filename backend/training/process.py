@@ -52,19 +52,23 @@ def command(what: str, config: Path) -> list[str]:
 def start(job: "AnyJob") -> int:
     """Start what a job's own folder describes and return the process id.
 
-    Its output goes to the end of the job's log; it knows no database, key or secret of ours, and
-    of the graphics cards only the job's own device, where it has one.
+    Its output goes to the end of the job's log; it knows no database, key or secret of ours (but
+    an evaluation knows the judge's key), and of the graphics cards only the job's own device,
+    where it has one.
 
     Raises:
         OSError: it cannot be started.
     """
     folder = job.folder
     device = {"CUDA_VISIBLE_DEVICES": job.device} if job.device else {}
+    # The one secret that a process may know, where it needs it: in its environment, on no disk.
+    judges = job.command == AdapterJob.Kind.EVALUATE and settings.JUDGE_API_KEY
+    judge = {"LOREDESK_JUDGE_KEY": settings.JUDGE_API_KEY} if judges else {}
     with (folder / files.LOG).open("ab") as log:
         child = subprocess.Popen(
             command(job.command, folder / job.config_name),
             cwd=settings.BASE_DIR,
-            env={**env.for_foreign_process(), **device, "PYTHONUNBUFFERED": "1"},
+            env={**env.for_foreign_process(), **device, **judge, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

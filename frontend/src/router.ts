@@ -33,6 +33,7 @@ const routes: RouteRecordRaw[] = [
       { path: 'runs/compare', name: 'runs-compare', component: () => import('@/pages/studio/CompareRunsPage.vue') },
       { path: 'runs/:id', name: 'run', component: () => import('@/pages/studio/RunPage.vue'), props: true },
       { path: 'evaluations/:id', name: 'evaluation', component: () => import('@/pages/studio/EvaluationPage.vue'), props: true },
+      { path: 'compare', name: 'compare', component: () => import('@/pages/studio/ComparePage.vue') },
       { path: 'assistants', name: 'assistants', component: () => import('@/pages/studio/AssistantsPage.vue') },
     ],
   },

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 from ml.base_models import ModelHub
 from ml.errors import ConfigError
+from ml.evaluation.judge import Judge, judge_of
 
 REQUIRED: Final = ("output_dir", "base_model", "models_dir")
 MAX_NEW_TOKENS: Final = 400
@@ -23,6 +24,7 @@ class EvaluationConfig:
         max_new_tokens: the longest answer.
         most_questions: of the golden and of the validation examples each.
         batch: answers computed together.
+        judge: another model that is asked for its opinion, where there is one.
     """
 
     output_dir: Path
@@ -36,6 +38,7 @@ class EvaluationConfig:
     max_new_tokens: int
     most_questions: int
     batch: int
+    judge: Judge | None
 
 
 def read_config(path: Path) -> EvaluationConfig:
@@ -67,6 +70,7 @@ def read_config(path: Path) -> EvaluationConfig:
         max_new_tokens=_count(given, "max_new_tokens", MAX_NEW_TOKENS),
         most_questions=_count(given, "most_questions", MOST_QUESTIONS),
         batch=_count(given, "batch", 8),
+        judge=judge_of(given.get("judge")),
     )
 
 

@@ -17,10 +17,12 @@ from ml.devices import best_device, serving_dtype
 from ml.encoding import Encoder
 from ml.engines.rolling import Engine
 from ml.engines.transformers import ServedModel
-from ml.errors import ConfigError
+from ml.errors import ConfigError, MlError
 from ml.evaluation.asking import Ask, answered
 from ml.evaluation.config import EvaluationConfig
+from ml.evaluation.judge import Duel, judged
 from ml.evaluation.losses import answer_loss
+from ml.evaluation.opinions import tally
 from ml.evaluation.questions import Question, read_probe, read_questions
 from ml.evaluation.scores import measured, scores_of
 from ml.tokens import Tokens
@@ -95,6 +97,7 @@ class Evaluator:
             for name in self.models
             for question in questions
         ]
+        verdicts, judge_error = self._verdicts(questions, answers)
         return {
             "models": self.models,
             "device": device.type,
@@ -102,6 +105,8 @@ class Evaluator:
             "questions": questions,
             "answers": answers,
             "scores": scores_of(questions, answers),
+            "verdicts": verdicts,
+            "judge": self._judge_notes(verdicts, judge_error),
             "left_out": self.left_out,
             "thinned": self.thinned,
         }
@@ -166,6 +171,28 @@ class Evaluator:
         finally:
             engine.close()
 
+    def _verdicts(
+        self, questions: list[dict[str, Any]], answers: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], str]:
+        """The judge's replies, and why it was given up: an evaluation does without it."""
+        verdicts: list[dict[str, Any]] = []
+        if self.config.judge is None or "candidate" not in self.models:
+            return verdicts, ""
+        duels = list(_duels(questions, answers))
+        self.total += len(duels)
+        try:
+            for duel, replies in judged(self.config.judge, duels, on_step=self._step):
+                verdicts.append({"question": duel.question, "replies": list(replies)})
+        except MlError as error:
+            logger.warning("the judge is given up: %s", error.message)
+            return verdicts, error.message
+        return verdicts, ""
+
+    def _judge_notes(self, verdicts: list[dict[str, Any]], error: str) -> dict[str, Any] | None:
+        if self.config.judge is None:
+            return None
+        return {"model": self.config.judge.model, "error": error, **tally(verdicts)}
+
     def _prompt_ids(self, question: Question) -> list[int]:
         messages = self.encoder.messages(question.example, None)
         return self.encoder.tokens.prompt_ids(messages[:-1], thinking=self.encoder.thinking)
@@ -194,6 +221,18 @@ class Evaluator:
             "label_tokens": tokens,
         }
         return {**answer, "metrics": measured(question, answer)}
+
+
+def _duels(questions: list[dict[str, Any]], answers: list[dict[str, Any]]) -> Iterator[Duel]:
+    """The company's own questions to which candidate and reference answer differently."""
+    texts = {(answer["question"], answer["model"]): answer["text"] for answer in answers}
+    models = {answer["model"] for answer in answers}
+    reference = "production" if "production" in models else BASE
+    for question in questions:
+        key = question["id"]
+        candidate, other = texts[key, "candidate"], texts[key, reference]
+        if question["kind"] != "probe" and candidate != other:
+            yield Duel(key, question["question"], question["expected"], candidate, other)
 
 
 def _there(folder: Path) -> Path:

@@ -110,6 +110,15 @@ def test_the_base_is_weighed_without_the_adapter_that_lies_beside_it(
 
 
 @pytest.mark.usefixtures("own_signals")
+def test_an_evaluation_does_without_a_judge_that_is_away(job: Json) -> None:
+    away = {"url": "http://127.0.0.1:9/v1", "model": "wise"}
+    status, told, result = run({**job, "judge": away})
+    assert (status, told["phase"], result["verdicts"]) == (0, "finished", [])
+    assert result["judge"]["model"] == "wise"
+    assert "does not answer" in result["judge"]["error"]
+
+
+@pytest.mark.usefixtures("own_signals")
 def test_a_stop_is_obeyed_and_leaves_no_result(job: Json) -> None:
     folder = Path(job["output_dir"])
     folder.mkdir(parents=True)

@@ -83,6 +83,17 @@ COMPONENTS: Final[Json] = {
     "GenerateRequest": obj(
         {"prompt": TEXT, "assistant": TEXT, "temperature": NUMBER, "max_tokens": COUNT}, "prompt"
     ),
+    "CompareRequest": obj(
+        {
+            "adapter": {"type": "string", "format": "uuid", "description": "The candidate."},
+            "model": {"type": "string", "enum": ["base", "production", "candidate"]},
+            "question": TEXT,
+        },
+        "adapter",
+        "model",
+        "question",
+    ),
+    "ComparePiece": obj({"text": TEXT, "error": {"type": "object"}}),
     "Generated": obj({"response": TEXT, "loredesk": LOREDESK}, "response"),
 }
 
@@ -114,6 +125,11 @@ def add_routes(result: Json, **_: object) -> Json:
                 "ChatCompletion",
                 body="ChatCompletionRequest",
                 more=streamed,
+            )
+        },
+        "/api/v1/compare": {
+            "post": operation(
+                "compare_create", "ComparePiece", body="CompareRequest", more=streamed
             )
         },
         "/generate": {

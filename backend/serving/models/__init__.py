@@ -2,5 +2,6 @@
 
 from backend.serving.models.deployments import Deployment
 from backend.serving.models.evaluations import Evaluation, EvaluationAnswer, GateThresholds
+from backend.serving.models.votes import BlindVote
 
-__all__ = ["Deployment", "Evaluation", "EvaluationAnswer", "GateThresholds"]
+__all__ = ["BlindVote", "Deployment", "Evaluation", "EvaluationAnswer", "GateThresholds"]

@@ -31,7 +31,8 @@ class Evaluation(BaseModel):
     collected_at = models.DateTimeField(null=True)
     scores = models.JSONField(null=True)  # model → kind → metric: see ``ml.evaluation.scores``
     changes = models.JSONField(default=dict)  # kind → {better, worse, same}: questions
-    notes = models.JSONField(default=dict)  # {device, precision, seconds, left_out, thinned}
+    # {device, precision, seconds, left_out, thinned, judge}
+    notes = models.JSONField(default=dict)
     error = models.JSONField(null=True)  # {code, message}: why it cannot be collected
 
     class Meta:
@@ -73,6 +74,8 @@ class EvaluationAnswer(models.Model):
     loss = models.FloatField(null=True)
     label_tokens = models.PositiveIntegerField(default=0)
     metrics = models.JSONField(default=dict)
+    # On the candidate's: what a judge said of it and the reference's, in both orders (A, B, TIE).
+    judged = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("answer of an evaluation")

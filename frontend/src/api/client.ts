@@ -76,6 +76,44 @@ export function requestNext<Page>(next: string, signal?: AbortSignal): Promise<P
   return request<Page>('GET', url.pathname.replace(ROOT, '') + url.search, { signal })
 }
 
+/**
+ * Sends one JSON request and hands on the server-sent events of its answer, each a JSON object,
+ * until the server says that it is done. An answer that breaks off before is an error.
+ */
+export async function requestEvents<Event>(
+  path: string,
+  options: RequestOptions & { onEvent: (event: Event) => void },
+): Promise<void> {
+  const response = await send('POST', address(path), options)
+  if (!response.ok || response.body === null) {
+    const error = new ApiError(response.status, errorBody(await readBody(response), response))
+    if (error.status === 401) whenSignedOut()
+    throw error
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  let waiting = ''
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      const events = (waiting + value).split('\n\n')
+      waiting = events.pop() ?? ''
+      for (const event of events) {
+        const data = event.replace(/^data: /, '')
+        if (data === '[DONE]') return
+        options.onEvent(JSON.parse(data) as Event)
+      }
+    }
+  } catch (cause) {
+    const code = options.signal?.aborted ? 'aborted' : 'network'
+    throw new ApiError(0, { code, message: String(cause), details: {} })
+  } finally {
+    // Before the end this closes the request, which stops the computing; after it, it does nothing.
+    void reader.cancel().catch(() => undefined)
+  }
+  throw new ApiError(0, { code: 'network', message: 'The answer broke off.', details: {} })
+}
+
 function address(path: string, query: Query = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '')
   if (given.length === 0) return ROOT + path

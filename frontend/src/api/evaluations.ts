@@ -1,5 +1,5 @@
-import { request } from './client'
-import type { Evaluation, EvaluationQuestion, GateThresholds, Page, QuestionKind, SortMetric, Standing } from './types'
+import { request, requestEvents } from './client'
+import type { BlindChoice, BlindPair, Evaluation, EvaluationQuestion, GateThresholds, ModelName, Page, Problem, QuestionKind, SortMetric, Standing } from './types'
 
 export const adapterEvaluate = (id: string) => request<Evaluation>('POST', `/adapters/${id}/evaluate`, { body: {} })
 
@@ -27,3 +27,21 @@ export const gateGet = (assistant: string) => request<GateThresholds>('GET', `/a
 
 export const gateUpdate = (assistant: string, body: GateThresholds) =>
   request<GateThresholds>('PATCH', `/assistants/${assistant}/gate`, { body })
+
+/** Two answers to vote on; undefined where nothing is left. */
+export const blindVoteNext = (evaluation: string) => request<BlindPair | undefined>('POST', `/evaluations/${evaluation}/votes`, { body: {} })
+
+export const blindVoteCast = (id: string, choice: BlindChoice) => request<BlindPair>('POST', `/blind-votes/${id}`, { body: { choice } })
+
+/** A piece of an answer, or why there is none. */
+export interface CompareEvent {
+  text?: string
+  error?: Problem
+}
+
+/** Asks one of the compared models; `onEvent` is called with each piece of its answer. */
+export const compareAsk = (
+  asked: { adapter: string; model: ModelName; question: string },
+  onEvent: (event: CompareEvent) => void,
+  signal: AbortSignal,
+) => requestEvents<CompareEvent>('/compare', { body: asked, onEvent, signal })

@@ -245,6 +245,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/blind-votes/{vote_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["blind_votes_cast"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -480,6 +496,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["evaluations_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/votes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Two answers to vote on; 204 where nothing is left. */
+        post: operations["evaluations_votes_next"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1227,6 +1260,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["compare_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/generate": {
         parameters: {
             query?: never;
@@ -1410,6 +1459,16 @@ export interface components {
             instruction: string;
             change: components["schemas"]["ChangeEnum"];
         };
+        /**
+         * @description * `first` - first
+         *     * `second` - second
+         *     * `tie` - tie
+         * @enum {string}
+         */
+        ChoiceEnum: "first" | "second" | "tie";
+        ChoiceInputRequest: {
+            choice: components["schemas"]["ChoiceEnum"];
+        };
         /** @description ``assistant`` and ``current_message`` are ids. */
         ConversationOutput: {
             /** Format: uuid */
@@ -1578,6 +1637,7 @@ export interface components {
                 [key: string]: unknown;
             };
             readonly gate: components["schemas"]["GateOutput"] | null;
+            readonly votes: components["schemas"]["VotesOutput"];
             notes?: unknown;
             /**
              * Created
@@ -2060,6 +2120,17 @@ export interface components {
             /** Format: uri */
             next: string | null;
         };
+        PairOutput: {
+            /** Format: uuid */
+            id: string;
+            question: string;
+            first: string;
+            second: string;
+            /** @description Empty before the vote. */
+            choice: string;
+            /** @description Which of both is the candidate's: `first` or `second`; empty before the vote. */
+            readonly candidate: string;
+        };
         PatchedAssistantChangeRequest: {
             name?: string;
             description?: string;
@@ -2304,6 +2375,8 @@ export interface components {
             readonly answers: {
                 [key: string]: components["schemas"]["OneAnswer"];
             };
+            /** @description The judge's: `candidate`, `reference` or `tie`; empty where none was asked. */
+            readonly verdict: string;
         };
         /**
          * @description * `golden` - Golden
@@ -2894,6 +2967,12 @@ export interface components {
             revision: number;
             split: components["schemas"]["SplitEnum"];
         };
+        /** @description How many blind votes preferred which. */
+        VotesOutput: {
+            candidate: number;
+            reference: number;
+            tie: number;
+        };
         OpenAiError: {
             error: {
                 message?: string;
@@ -2963,6 +3042,20 @@ export interface components {
             assistant?: string;
             temperature?: number;
             max_tokens?: number;
+        };
+        CompareRequest: {
+            /**
+             * Format: uuid
+             * @description The candidate.
+             */
+            adapter: string;
+            /** @enum {string} */
+            model: "base" | "production" | "candidate";
+            question: string;
+        };
+        ComparePiece: {
+            text?: string;
+            error?: Record<string, never>;
         };
         Generated: {
             response: string;
@@ -3384,6 +3477,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssistantOutput"];
+                };
+            };
+        };
+    };
+    blind_votes_cast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vote_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceInputRequest"];
+                "multipart/form-data": components["schemas"]["ChoiceInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairOutput"];
                 };
             };
         };
@@ -3823,6 +3942,34 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EvaluationOutput"];
                 };
+            };
+        };
+    };
+    evaluations_votes_next: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairOutput"];
+                };
+            };
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -5184,6 +5331,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatCompletion"];
+                    "text/event-stream": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    compare_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompareRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparePiece"];
                     "text/event-stream": string;
                 };
             };

@@ -366,7 +366,14 @@ export interface Evaluation {
   scores: Partial<Record<ModelName, Partial<Record<QuestionKind, Means>>>> | null
   changes: Partial<Record<QuestionKind, { better: number; worse: number; same: number }>>
   gate: Gate | null
-  notes: { seconds?: number; left_out?: { id: string; reason: string }[]; thinned?: Partial<Record<QuestionKind, number>> }
+  /** Blind votes by what they preferred. */
+  votes: { candidate: number; reference: number; tie: number }
+  notes: {
+    judge?: { model: string; error: string; candidate: number; reference: number; tie: number } | null
+    seconds?: number
+    left_out?: { id: string; reason: string }[]
+    thinned?: Partial<Record<QuestionKind, number>>
+  }
   created_at: string
   collected_at: string | null
 }
@@ -387,6 +394,21 @@ export interface EvaluationQuestion {
   /** Above 0: the candidate is better. */
   change: number
   answers: Partial<Record<ModelName, EvaluationAnswer>>
+  /** The judge's; empty where none was asked. */
+  verdict: 'candidate' | 'reference' | 'tie' | ''
+}
+
+export type BlindChoice = 'first' | 'second' | 'tie'
+
+/** Two answers whose owners are told after the choice. */
+export interface BlindPair {
+  id: string
+  question: string
+  first: string
+  second: string
+  choice: BlindChoice | ''
+  /** Empty before the choice. */
+  candidate: 'first' | 'second' | ''
 }
 
 /** What a candidate must reach, in shares from 0 to 1, times, and questions. */

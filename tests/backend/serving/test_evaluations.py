@@ -42,6 +42,7 @@ def test_an_evaluation_waits_in_the_queue_with_what_it_is_to_compare(
         "production": None,
         "system_prompt": assistant.system_prompt,
         "max_new_tokens": assistant.max_new_tokens,
+        "judge": None,
     }
     assert AuditEntry.objects.filter(action="adapter.evaluate").count() == 1
 
@@ -64,6 +65,7 @@ def test_a_result_becomes_rows_once_and_every_number_follows_from_them(
 ) -> None:
     evaluation_id = start(api(trainer), make_adapter(1)).json()["id"]
     found = result(base=3, candidate=13)
+    found["verdicts"] = [{"question": "probe:1", "replies": ["A", "B"]}]
     succeed(Evaluation.objects.get(), found)
     assert api(curator).get(f"/evaluations/{evaluation_id}").json()["state"] == "running"
     assert evaluations_collect() == 1
@@ -79,6 +81,8 @@ def test_a_result_becomes_rows_once_and_every_number_follows_from_them(
         "probe": {"better": 1, "worse": 0, "same": 1},
     }
     assert EvaluationAnswer.objects.count() == 2 * 14
+    answers_shown = api(curator).get(f"/evaluations/{evaluation_id}/answers").json()["results"]
+    assert [row["verdict"] for row in answers_shown if row["verdict"]] == ["candidate"]
     for row in EvaluationAnswer.objects.filter(kind="probe"):
         question = {"expected": row.expected, "accepted": row.accepted}
         assert row.metrics == measured(question, vars(row))

@@ -120,6 +120,24 @@ def test_each_device_works_on_one_and_sees_no_other(
         assert environment["CUDA_VISIBLE_DEVICES"] == work.device
 
 
+def test_only_an_evaluation_knows_the_judges_key_and_no_file_does(
+    job: AdapterJob, adapter: Adapter, trainer: User, behave: Behave, settings: Settings
+) -> None:
+    behave("steps=1000", "pause=0.05")
+    settings.JUDGE_API_KEY = "a judge's key"
+    settings.TRAINING_DEVICES = ["0", "1"]
+    export = adapter_job_start(user=trainer, adapter=adapter, kind=Kind.EXPORT, request={})
+    for turn in (claimed(), claimed()):
+        job_slice(job_id=turn[0], watch=turn[1], seconds=0)
+    known = []
+    for work in (job, export):
+        work.refresh_from_db()
+        known.append(psutil.Process(work.pid).environ().get("LOREDESK_JUDGE_KEY"))
+        written = [path.read_bytes() for path in work.folder.iterdir() if path.is_file()]
+        assert not any(b"a judge's key" in content for content in written)
+    assert known == ["a judge's key", None]
+
+
 def test_a_job_is_stopped_waiting_or_running(
     job: AdapterJob, adapter: Adapter, trainer: User, behave: Behave
 ) -> None:
