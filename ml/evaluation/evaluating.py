@@ -14,7 +14,7 @@ from typing import Any, Final
 from ml import base_models
 from ml.adapter_files import read_adapter
 from ml.devices import best_device, serving_dtype
-from ml.encoding import Encoder
+from ml.encoding import IGNORED, Encoder
 from ml.engines.rolling import Engine
 from ml.engines.transformers import ServedModel
 from ml.errors import ConfigError, MlError
@@ -30,6 +30,9 @@ from ml.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 BASE: Final = "base"
+# An answer is cut off at so many times the longest expected one, but not before so many tokens.
+RAMBLING: Final = 3
+FEWEST_NEW_TOKENS: Final = 64
 
 # One line of what was computed: a model's name and a question's id.
 Pair = tuple[str, str]
@@ -164,7 +167,7 @@ class Evaluator:
             for name, folder in self.config.adapters.items():
                 engine.load_adapter(name, folder)
             found = {}
-            for ask in answered(engine, asks, max_tokens=self.config.max_new_tokens):
+            for ask in answered(engine, asks, max_tokens=self._max_new_tokens()):
                 found[ask.model, ask.question] = ask
                 self._step()
             return found
@@ -192,6 +195,14 @@ class Evaluator:
         if self.config.judge is None:
             return None
         return {"model": self.config.judge.model, "error": error, **tally(verdicts)}
+
+    def _max_new_tokens(self) -> int:
+        """Some times the longest expected answer: the rest of a rambling one says nothing."""
+        longest = max(
+            sum(label != IGNORED for label in self.encoder.encode(question.example, None).labels)
+            for question in self.questions
+        )
+        return min(self.config.max_new_tokens, max(FEWEST_NEW_TOKENS, RAMBLING * longest))
 
     def _prompt_ids(self, question: Question) -> list[int]:
         messages = self.encoder.messages(question.example, None)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { SettingField } from '@/api/types'
-import { complaintOf, fromInputs, sentencesByField, toInputs } from './settingsForm'
+import { complaintOf, fromInputs, inFormOrder, sentencesByField, toInputs } from './settingsForm'
 
 function field(name: string, type: SettingField['type'], more: Partial<SettingField> = {}): SettingField {
   return { name, type, min: null, max: null, choices: null, optional: false, default: null, unavailable: null, ...more }
@@ -15,6 +15,10 @@ const fields = [
   field('packing', 'bool'),
   field('keep_best', 'bool'),
 ]
+
+it('puts the settings that decide most first', () => {
+  expect(inFormOrder([['seed', 1], ['epochs', 2], ['learning_rate', 3]])).toEqual([['learning_rate', 3], ['epochs', 2], ['seed', 1]])
+})
 
 it('gives back the settings that it was given', () => {
   const settings = { learning_rate: 0.0005, batch_size: 4, max_steps: null, precision: 'auto', lora_targets: ['q_proj', 'v_proj'], packing: true, keep_best: false }

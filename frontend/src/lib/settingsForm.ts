@@ -10,6 +10,12 @@ export const MAIN_SETTINGS: readonly string[] = [
   'learning_rate', 'epochs', 'batch_size', 'gradient_accumulation', 'lora_rank', 'precision',
 ]
 
+/** The settings that decide most first, as in the form; the others stay as they come. */
+export function inFormOrder<T>(entries: [string, T][]): [string, T][] {
+  const main = MAIN_SETTINGS.flatMap((name) => entries.filter(([own]) => own === name))
+  return [...main, ...entries.filter(([name]) => !MAIN_SETTINGS.includes(name))]
+}
+
 export function toInputs(settings: RunSettings): SettingInputs {
   return Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : String(value ?? '')]),
