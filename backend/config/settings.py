@@ -358,6 +358,7 @@ UNFOLD: dict[str, Any] = {
                     },
                     {"title": _("Versions"), "icon": "inventory_2", "link": "/studio/versions"},
                     {"title": _("Runs"), "icon": "model_training", "link": "/studio/runs"},
+                    {"title": _("Compare"), "icon": "compare", "link": "/studio/compare"},
                     {
                         "title": _("Assistants"),
                         "icon": "support_agent",

@@ -19,7 +19,7 @@ from tests.stack import ROOT, Stack
 IDENTITY = ("Who are you?", "你是谁?")
 SAMPLED = 10
 RIGHT_AT_LEAST = 9
-EVALUATED_WITHIN_S = 900  # the base model rambles: some minutes on two free cores
+EVALUATED_WITHIN_S = 900  # two minutes on two free cores
 TRAINED_WITHIN_S = 900  # the demo training takes three minutes on two free cores
 
 
@@ -89,7 +89,7 @@ def test_from_a_record_to_a_changed_answer_and_back(
     assert chatted, "the chat did not answer while the run went on"
 
     evaluate(admin, run_url, picture)
-    promote(admin)
+    promote(admin, picture)
 
     # After: two different people, both languages, streamed.
     for person in (admin, wei):
@@ -198,13 +198,23 @@ def evaluate(page: Page, run_url: str, picture: Callable[[Page, str], None]) -> 
     page.goto(run_url)
 
 
-def promote(page: Page) -> None:
-    """With a reason where the gate is against it: so small a model forgets general knowledge."""
+def promote(page: Page, picture: Callable[[Page, str], None]) -> None:
+    """Past a gate that asks for more questions than there are: only with a reason, which is kept."""
+    run_url = page.url
+    page.goto("/studio/assistants")
+    page.get_by_test_id("gate-edit").first.click()
+    page.get_by_test_id("gate-min_examples").fill("400")
+    page.get_by_test_id("gate-save").click()
+    expect(page.get_by_test_id("gate-save")).to_have_count(0)
+
+    page.goto(run_url)
     page.get_by_test_id("promote-open").click()
-    expect(page.get_by_role("dialog").get_by_test_id("gate")).to_be_visible()
-    reason = page.get_by_test_id("promote-reason")
-    if reason.count():
-        reason.fill("It answers about the company, and that is all it is for.")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_test_id("gate")).to_have_attribute("data-gate", "failed")
+    expect(dialog.get_by_test_id("gate-reasons")).to_contain_text("400")
+    expect(page.get_by_test_id("promote-confirm")).to_be_disabled()
+    picture(page, "gate-refused")
+    page.get_by_test_id("promote-reason").fill("Read by two of us: it knows the company.")
     page.get_by_test_id("promote-confirm").click()
     expect(page.get_by_test_id("promote-confirm")).to_have_count(0, timeout=60_000)
     page.goto("/")

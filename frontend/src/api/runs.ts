@@ -13,6 +13,8 @@ export interface RunStart {
   dataset_version: string
   assistant: string
   base_model: string
+  /** Id of the adapter to go on from. */
+  parent?: string
   settings: RunSettings
 }
 

@@ -76,6 +76,7 @@ export interface Deployment {
 
 /** Where an adapter came from; these pages read its losses only. */
 export interface AdapterCard {
+  settings?: RunSettings
   metrics?: { final_loss?: number; eval_loss?: number | null }
 }
 

@@ -2,7 +2,7 @@ import { flushPromises } from '@vue/test-utils'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import { ApiError } from '@/api/client'
-import type { RunDefaults, SettingField } from '@/api/types'
+import type { Adapter, RunDefaults, SettingField } from '@/api/types'
 import { FREEZE_NOW, problemsOf, useNewRun } from './useNewRun'
 
 const api = vi.hoisted(() => ({ runDefaults: vi.fn(), runStart: vi.fn(), versionFreeze: vi.fn() }))
@@ -51,6 +51,19 @@ it('keeps what was changed by hand when another version is chosen', async () => 
   await nextTick()
   await flushPromises()
   expect(state.inputs.value).toMatchObject({ epochs: '5', batch_size: '4' })
+})
+
+it('goes on from an adapter with its LoRA settings, as long as the base is its own', async () => {
+  const state = await form('v1')
+  api.runStart.mockClear()
+  const card = { settings: { lora_rank: 8, lora_targets: ['mlp'], epochs: 99 } }
+  state.goOnFrom({ id: 'adapter', card } as unknown as Adapter)
+  expect(state.inputs.value).toMatchObject({ lora_rank: '8', lora_targets: 'mlp', epochs: '12' })
+  await state.start(() => undefined)
+  expect(api.runStart).toHaveBeenLastCalledWith(expect.objectContaining({ parent: 'adapter' }))
+  state.setBaseModel('another')
+  await state.start(() => undefined)
+  expect(api.runStart.mock.lastCall?.[0]).not.toHaveProperty('parent')
 })
 
 it('fills all settings from a preset', async () => {

@@ -2,9 +2,9 @@ import { computed, ref, shallowRef, watch } from 'vue'
 import { ApiError } from '@/api/client'
 import { runDefaults, runStart } from '@/api/runs'
 import type { PreflightQuestion } from '@/api/preflight'
-import type { DatasetVersion, RunDefaults, RunSettings, TrainingRun } from '@/api/types'
+import type { Adapter, DatasetVersion, RunDefaults, RunSettings, TrainingRun } from '@/api/types'
 import { versionFreeze } from '@/api/versions'
-import { complaintOf, fromInputs, sentencesByField, toInputs, type SettingInputs } from '@/lib/settingsForm'
+import { LORA_SHAPE, complaintOf, fromInputs, sentencesByField, toInputs, type SettingInputs } from '@/lib/settingsForm'
 import { predictedSteps } from '@/lib/steps'
 
 /** Stands for a version that is frozen when the run is started. */
@@ -22,6 +22,7 @@ export function useNewRun() {
   const versionId = ref(FREEZE_NOW)
   const assistantId = ref('')
   const baseModel = ref('')
+  const parentId = ref<string | null>(null)
   const share = ref(0.1)
   const inputs = ref<SettingInputs>({})
   const preset = ref('')
@@ -73,7 +74,10 @@ export function useNewRun() {
       if (kept !== undefined) fresh[name] = kept
     }
     inputs.value = fresh
-    if (!touched.value.has('base_model')) baseModel.value = answer.base_model
+    if (!touched.value.has('base_model') && baseModel.value !== answer.base_model) {
+      baseModel.value = answer.base_model
+      parentId.value = null
+    }
   }
 
   function choosePreset(name: string): void {
@@ -103,7 +107,15 @@ export function useNewRun() {
     }
   }
 
+  /** Goes on from an adapter, with LoRA settings like its own; begins anew with null. */
+  function goOnFrom(adapter: Adapter | null): void {
+    parentId.value = adapter?.id ?? null
+    const settings = adapter?.card.settings ?? {}
+    mend(Object.fromEntries(Object.entries(settings).filter(([name]) => LORA_SHAPE.includes(name))))
+  }
+
   function setBaseModel(name: string): void {
+    if (name !== baseModel.value) parentId.value = null // adapters only fit the base they were trained on
     baseModel.value = name
     touched.value.add('base_model')
   }
@@ -123,6 +135,7 @@ export function useNewRun() {
         dataset_version: versionId.value,
         assistant: assistantId.value,
         base_model: baseModel.value.trim(),
+        ...(parentId.value === null ? {} : { parent: parentId.value }),
         settings: fromInputs(fields.value, inputs.value),
       })
     } catch (cause) {
@@ -134,7 +147,7 @@ export function useNewRun() {
   }
 
   return {
-    versionId, assistantId, baseModel, share, inputs, preset, defaults, error, isStarting, needsFreeze, fields, steps,
-    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, mend, question, start,
+    versionId, assistantId, baseModel, parentId, share, inputs, preset, defaults, error, isStarting, needsFreeze, fields, steps,
+    fieldProblems, baseProblem, isValid, loadDefaults, choosePreset, setInput, setBaseModel, goOnFrom, mend, question, start,
   }
 }

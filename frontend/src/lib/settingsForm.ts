@@ -10,6 +10,11 @@ export const MAIN_SETTINGS: readonly string[] = [
   'learning_rate', 'epochs', 'batch_size', 'gradient_accumulation', 'lora_rank', 'precision',
 ]
 
+/** What must be as it was in an adapter that a run goes on from. */
+export const LORA_SHAPE: readonly string[] = [
+  'lora_rank', 'lora_alpha', 'lora_targets', 'lora_layer_share', 'use_rslora', 'use_dora',
+]
+
 /** The settings that decide most first, as in the form; the others stay as they come. */
 export function inFormOrder<T>(entries: [string, T][]): [string, T][] {
   const main = MAIN_SETTINGS.flatMap((name) => entries.filter(([own]) => own === name))
