@@ -199,7 +199,7 @@ def evaluate(page: Page, run_url: str, picture: Callable[[Page, str], None]) -> 
 
 
 def promote(page: Page, picture: Callable[[Page, str], None]) -> None:
-    """Past a gate that asks for more questions than there are: only with a reason, which is kept."""
+    """Past a gate that asks for more questions than there are: with a reason, which is kept."""
     run_url = page.url
     page.goto("/studio/assistants")
     page.get_by_test_id("gate-edit").first.click()
