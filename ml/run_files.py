@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from ml.base_models import ModelHub
+from ml.config_files import model_hub_of, read_config_object
 from ml.errors import ConfigError
 from ml.settings import TrainingSettings
 
@@ -68,24 +69,12 @@ def read_config(path: Path) -> RunConfig:
     Raises:
         ConfigError: the file cannot be read, or something in it cannot be meant.
     """
-    try:
-        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise ConfigError(f"{path} holds no object.")
-    if missing := [name for name in REQUIRED if not isinstance(given.get(name), str)]:
-        raise ConfigError(f"{path} lacks {', '.join(missing)}.")
-    if unknown := set(given) - {*REQUIRED, *OPTIONAL}:
-        raise ConfigError(f"{path} names what does not exist: {', '.join(sorted(unknown))}.")
-    hub = given.get("model_hub", "huggingface")
-    if hub not in {"huggingface", "modelscope"}:
-        raise ConfigError(f"model_hub must be huggingface or modelscope, not “{hub}”.")
+    given = read_config_object(path, required=REQUIRED, known=OPTIONAL)
     return RunConfig(
         output_dir=Path(given["output_dir"]),
         base_model=given["base_model"],
         models_dir=Path(given["models_dir"]),
-        model_hub=cast("ModelHub", hub),
+        model_hub=model_hub_of(given),
         train_file=Path(given["train_file"]),
         validation_file=_path(given, "validation_file"),
         general_file=_path(given, "general_file"),

@@ -1,11 +1,11 @@
 """``job.json`` of an evaluation, with its types."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ml.base_models import ModelHub
+from ml.config_files import model_hub_of, read_config_object
 from ml.errors import ConfigError
 from ml.evaluation.judge import Judge, judge_of
 
@@ -47,22 +47,12 @@ def read_config(path: Path) -> EvaluationConfig:
     Raises:
         ConfigError: the file cannot be read, or something in it cannot be meant.
     """
-    try:
-        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise ConfigError(f"{path} holds no object.")
-    if missing := [name for name in REQUIRED if not isinstance(given.get(name), str)]:
-        raise ConfigError(f"{path} lacks {', '.join(missing)}.")
-    hub = given.get("model_hub", "huggingface")
-    if hub not in {"huggingface", "modelscope"}:
-        raise ConfigError(f"model_hub must be huggingface or modelscope, not “{hub}”.")
+    given = read_config_object(path, required=REQUIRED)
     return EvaluationConfig(
         output_dir=Path(given["output_dir"]),
         base_model=given["base_model"],
         models_dir=Path(given["models_dir"]),
-        model_hub=cast("ModelHub", hub),
+        model_hub=model_hub_of(given),
         system_prompt=str(given.get("system_prompt") or ""),
         adapters=_adapters(given),
         golden_file=_path(given.get("golden_file")),

@@ -1,11 +1,11 @@
 """What is to be exported: ``job.json`` or the command line, with its types."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from ml.base_models import ModelHub
+from ml.config_files import model_hub_of, read_config_object
 from ml.errors import ConfigError
 from ml.export.parts import FOLDER, Part, parts_of
 
@@ -51,25 +51,13 @@ def read_request(path: Path) -> Request:
     Raises:
         ConfigError: the file cannot be read, or something in it cannot be meant.
     """
-    try:
-        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise ConfigError(f"{path} holds no object.")
-    if missing := [name for name in REQUIRED if not isinstance(given.get(name), str)]:
-        raise ConfigError(f"{path} lacks {', '.join(missing)}.")
-    if unknown := set(given) - {*REQUIRED, *OPTIONAL}:
-        raise ConfigError(f"{path} names what does not exist: {', '.join(sorted(unknown))}.")
-    hub = given.get("model_hub", "huggingface")
-    if hub not in {"huggingface", "modelscope"}:
-        raise ConfigError(f"model_hub must be huggingface or modelscope, not “{hub}”.")
+    given = read_config_object(path, required=REQUIRED, known=OPTIONAL)
     return Request(
         adapter=Path(given["adapter_dir"]),
         output=Path(given["output_dir"]) / FOLDER,
         what=_what(given.get("what")),
         models_dir=Path(given["models_dir"]),
-        model_hub=cast("ModelHub", hub),
+        model_hub=model_hub_of(given),
         base_model=given["base_model"],
         name=str(given.get("name") or ""),
         system_prompt=given.get("system_prompt"),

@@ -4,13 +4,12 @@ Whatever happens is told in ``status.json`` before the process ends.
 """
 
 import logging
-import signal
 from pathlib import Path
-from types import FrameType
 
 from ml.adapters import save_adapter
 from ml.advice import ADVICE, KEPT_BEST, STOPPED_EARLY
 from ml.errors import ConfigError, MlError
+from ml.job_process import StopRequest
 from ml.memory import is_out_of_memory, keep_freed_memory
 from ml.run_files import RunConfig, RunFiles, read_config
 from ml.training.clock import clock
@@ -56,7 +55,7 @@ def main(config_path: Path) -> int:
         world.leave()
 
 
-def _train(config: RunConfig, files: RunFiles, stop: "StopRequest", world: World) -> int:
+def _train(config: RunConfig, files: RunFiles, stop: StopRequest, world: World) -> int:
     keep_freed_memory()
     logger.info("loading %s", config.base_model)
 
@@ -153,19 +152,3 @@ def _failed(files: RunFiles, code: str, message: str) -> int:
         resumable=files.checkpoint.is_file() and code not in NOT_RESUMABLE,
     )
     return 1
-
-
-class StopRequest:
-    """SIGTERM, SIGINT or the file ``stop``: whatever comes first."""
-
-    def __init__(self, files: RunFiles) -> None:
-        self.files = files
-        self.signalled = False
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.signalled = True
-
-    def is_asked(self) -> bool:
-        return self.signalled or self.files.stop.exists()
