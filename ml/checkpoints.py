@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def checkpoint_save(trainer: Trainer) -> None:
     """Write ``checkpoint/state.pt`` whole or not at all; all processes of a run call it."""
-    chances = trainer.world.gather(_chance())
+    chances = trainer.world.gather(chance(trainer.device))
     if not trainer.world.is_first:
         return
     path = _path(trainer)
@@ -69,18 +69,26 @@ def checkpoint_load(trainer: Trainer) -> None:
     trainer.optimiser.load_state_dict(state["optimiser"])
     trainer.schedule.load_state_dict(state["schedule"])
     trainer.scaler.load_state_dict(state["scaler"])
-    processor, cards = state["random"][trainer.world.rank]
-    torch.set_rng_state(processor)
-    if cards:
-        torch.cuda.set_rng_state_all(cards)
+    chance_put(state["random"][trainer.world.rank], trainer.device)
     for name, value in state["progress"].items():
         setattr(trainer.progress, name, value)
 
 
-def _chance() -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The state of chance on the processor and on each card."""
-    cards = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return torch.get_rng_state(), cards
+Chance = tuple[torch.Tensor, torch.Tensor | None]
+
+
+def chance(device: torch.device) -> Chance:
+    """The state of chance on the processor and, where ``device`` is a card, on it."""
+    card = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), card
+
+
+def chance_put(state: Chance, device: torch.device) -> None:
+    """Go back to a state of chance."""
+    processor, card = state
+    torch.set_rng_state(processor)
+    if card is not None:
+        torch.cuda.set_rng_state(card, device)
 
 
 def _path(trainer: Trainer) -> Path:
@@ -98,5 +106,7 @@ def _made_for(trainer: Trainer) -> str:
         "settings": {**asdict(config.settings), "lora_targets": list(config.settings.lora_targets)},
         "data": [file.read_text(encoding="utf-8") if file else None for file in files],
         "processes": trainer.world.size,
+        # On another kind of machine "auto" computes otherwise, and the run would be another one.
+        "computed": [trainer.device.type, str(trainer.dtype)],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

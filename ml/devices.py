@@ -24,7 +24,8 @@ def serving_dtype(device: torch.device) -> torch.dtype:
     a processor that only imitates bfloat16 is slower with it.
     """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if is_native else torch.float16
     if computes_bf16_natively():
         return torch.bfloat16
     return torch.float32

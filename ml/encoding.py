@@ -93,7 +93,8 @@ def read_examples(path: Path) -> list[Example]:
         ConfigError: the file is missing or a line is no example.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(), for which U+2028 in a record would end its line too.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The examples cannot be read: {error}", code="data_missing") from error
     return [_example(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -185,15 +186,15 @@ class Encoder:
             text = answered[len(asked) :]
         else:
             # Reasoning models open their thoughts in the prompt: an answer without any closes them.
-            shared = _shared_length(asked, answered)
-            if asked[shared:].strip() != THOUGHTS_OPENED:
+            before = asked.rstrip().removesuffix(THOUGHTS_OPENED)
+            if before == asked.rstrip() or not answered.startswith(before):
                 raise ConfigError(
                     "The base model's chat template cannot be trained: what it writes for an "
                     "answer does not begin with what it writes for the question.",
                     code="template_untrainable",
                 )
             thoughts = self._thoughts_in(messages[-1]["content"])
-            text = thoughts + THOUGHTS_CLOSED + answered[shared:].lstrip("\n")
+            text = thoughts + THOUGHTS_CLOSED + answered[len(before) :].lstrip("\n")
         return self._up_to_end_of_turn(self.tokens.ids(text))
 
     def _thoughts_in(self, answer: str) -> str:
@@ -225,10 +226,3 @@ class Encoder:
             if ids[: len(after)] == after and after[: len(before)] == before:
                 answer = self._up_to_end_of_turn(after[len(before) :])
                 yield len(before), len(before) + len(answer)
-
-
-def _shared_length(one: str, other: str) -> int:
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Final
 
-import torch
-
 from ml.errors import MlError
+from ml.memory import is_out_of_memory
 from ml.run_files import RunFiles, write_whole
 
 logger = logging.getLogger(__name__)
@@ -58,15 +57,15 @@ def run_job(files: RunFiles, work: Work, *, advice: Mapping[str, str]) -> int:
         write_whole(files.folder / RESULT, json.dumps(result, ensure_ascii=False, allow_nan=False))
     except MlError as error:
         return _failed(files, error.code, error.message, advice)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        logger.exception("out of memory")
-        message = f"There was not enough memory: {error}"
-        return _failed(files, "out_of_memory", message, advice)
     except OSError as error:
         logger.exception("a file could not be read or written")
         message = f"A file could not be read or written: {error}"
         return _failed(files, "file_problem", message, advice)
     except Exception as error:
+        if is_out_of_memory(error):
+            logger.exception("out of memory")
+            message = f"There was not enough memory: {error}"
+            return _failed(files, "out_of_memory", message, advice)
         logger.exception("unexpected failure")
         _failed(files, "failed", f"It failed unexpectedly: {error}", advice)
         raise

@@ -59,7 +59,7 @@ def merge(
     )
     check_base(files, base=base)
     tokens = Tokens(base)
-    prompts = prompts_for(tokens, files.system_prompt, questions)
+    prompts = prompts_for(tokens, files.system_prompt, questions, thinking=files.thinking)
     try:
         with whole_folder(output) as folder:
             _say("Merging.")

@@ -49,13 +49,17 @@ class Pair:
 
 
 def prompts_for(
-    tokens: Tokens, system_prompt: str, questions: Sequence[str] = QUESTIONS
+    tokens: Tokens,
+    system_prompt: str,
+    questions: Sequence[str] = QUESTIONS,
+    *,
+    thinking: bool | None = None,
 ) -> list[list[int]]:
     """Token ids of the questions, asked by nobody in particular under ``system_prompt``."""
     system = system_message(system_prompt, Person())
     before = [{"role": "system", "content": system}] if system else []
     return [
-        tokens.prompt_ids([*before, {"role": "user", "content": question}])
+        tokens.prompt_ids([*before, {"role": "user", "content": question}], thinking=thinking)
         for question in questions
     ]
 
@@ -70,12 +74,15 @@ def load(folder: "Path", *, dtype: "torch.dtype") -> Any:  # transformers has no
 
     from ml.devices import best_device
     from ml.errors import ModelLoadError
+    from ml.memory import is_out_of_memory
 
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True
         )
     except Exception as error:  # transformers raises whatever the files make it raise
+        if is_out_of_memory(error):
+            raise
         raise ModelLoadError(f"The model in {folder} cannot be loaded: {error}") from error
     return model.to(best_device()).eval()
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ml import base_models
 from ml.adapter_files import read_adapter
 from ml.devices import best_device, serving_dtype
-from ml.encoding import IGNORED, Encoder
+from ml.encoding import IGNORED, THOUGHTS_OPENED, Encoder
 from ml.engines.rolling import Engine
 from ml.engines.transformers import ServedModel
 from ml.errors import ConfigError, MlError
@@ -197,7 +197,12 @@ class Evaluator:
         return {"model": self.config.judge.model, "error": error, **tally(verdicts)}
 
     def _max_new_tokens(self) -> int:
-        """Some times the longest expected answer: the rest of a rambling one says nothing."""
+        """Some times the longest expected answer: the rest of a rambling one says nothing.
+
+        A model that thinks first may need all that is allowed to come to its answer.
+        """
+        if THOUGHTS_OPENED in self.encoder.tokens.prompt_format.chat_template:
+            return self.config.max_new_tokens
         longest = max(
             sum(label != IGNORED for label in self.encoder.encode(question.example, None).labels)
             for question in self.questions

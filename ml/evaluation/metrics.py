@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from ml.evaluation.overlap import chrf, folded, rouge_l, words
 from ml.formats.questions import normalised_question
 
+THOUGHTS_OPENED: Final = "<think>"
 THOUGHTS_CLOSED: Final = "</think>"
 REPEATED_WORDS: Final = 4
 
@@ -73,7 +74,10 @@ def measure(
 
 def without_thoughts(text: str) -> str:
     """The answer itself, without what a reasoning model thought before it."""
-    return text.rpartition(THOUGHTS_CLOSED)[2].strip()
+    _thoughts, closed, answer = text.rpartition(THOUGHTS_CLOSED)
+    if not closed and text.lstrip().startswith(THOUGHTS_OPENED):
+        return ""  # it never came to an answer
+    return answer.strip()
 
 
 def perplexity(loss: float | None, tokens: int) -> float | None:

@@ -116,7 +116,11 @@ def _modelfiles(request: Request, adapter: AdapterFiles, tokens: Tokens) -> dict
     prompt = adapter.system_prompt if request.system_prompt is None else request.system_prompt
     return {
         name: modelfile(
-            tokens, weights=lines, system_prompt=prompt, temperature=request.temperature
+            tokens,
+            weights=lines,
+            system_prompt=prompt,
+            temperature=request.temperature,
+            thinking=adapter.thinking,
         )
         for name, lines in loads.items()
     }

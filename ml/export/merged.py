@@ -61,7 +61,7 @@ def write_merged(
         ModelLoadError: it answers differently in float32, or the disk kept something else.
         Stopped: ``progress`` was told so.
     """
-    prompts = parity.prompts_for(tokens, adapter.system_prompt)
+    prompts = parity.prompts_for(tokens, adapter.system_prompt, thinking=adapter.thinking)
     tuned = attach(parity.load(base, dtype=torch.float32), adapter)
     progress.enter("comparing")
     before = parity.greedy_answers(tuned, prompts, progress.advance)

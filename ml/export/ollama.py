@@ -5,6 +5,7 @@ Source: https://docs.ollama.com/modelfile.md and https://docs.ollama.com/templat
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ml.errors import ConfigError
@@ -26,6 +27,7 @@ def modelfile(
     weights: Sequence[str],
     system_prompt: str,
     temperature: float | None,
+    thinking: bool | None = None,
 ) -> str:
     """The file's text.
 
@@ -34,11 +36,12 @@ def modelfile(
         weights: the lines that say what is loaded: FROM, ADAPTER and what is to be known of them.
         system_prompt: the assistant's; lines that name the person who asks are left out.
         temperature: to answer with; None leaves Ollama's own.
+        thinking: what the chat template was told in training.
 
     Raises:
         ConfigError: the system prompt holds what a Modelfile cannot.
     """
-    turns = turns_of(tokens.prompt_format)
+    turns = turns_of(replace(tokens.prompt_format, thinking=thinking))
     system = system_message(system_prompt, Person())
     return "\n".join(
         [

@@ -78,8 +78,9 @@ _DEEPSEEK: Final = Turns(
     assistant=("<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
     answer="<｜Assistant｜>",
 )
-# Before its answer DeepSeek-R1 opens the thoughts, and Qwen3-Thinking does.
-_ANSWERS: Final = ("", "<think>\n")
+# Before its answer DeepSeek-R1 opens the thoughts, and Qwen3-Thinking does; Qwen3 that is not to
+# think closes them at once.
+_ANSWERS: Final = ("", "<think>\n", "<think>\n\n</think>\n\n")
 _KNOWN: Final = (_CHATML, _LLAMA_3, _DEEPSEEK)
 
 _ALONE: Final = ({"role": "user", "content": "question"},)

@@ -17,7 +17,7 @@ import torch.nn.functional as F  # everybody calls it so
 
 from ml import base_models
 from ml.adapters import trainable_model
-from ml.checkpoints import checkpoint_load, checkpoint_save
+from ml.checkpoints import chance, chance_put, checkpoint_load, checkpoint_save
 from ml.combinations import combination_problems
 from ml.cutoff import within_cutoff
 from ml.devices import best_device, has_bitsandbytes, training_dtype
@@ -175,6 +175,7 @@ class Trainer:
         # Processes that share the work agree once a step; one alone may stop between batches.
         if self.world.agree(self.should_stop(), device=self.device):
             return None
+        before = chance(self.device)
         batches = self.batches.of_step(self.progress.step, share=self.world.share)
         mine = sum(batch.labels.numel() for batch in batches)
         count = self.world.sum([mine], device=self.device)[0]
@@ -182,6 +183,7 @@ class Trainer:
         for number, batch in enumerate(batches):
             if number and self.world.size == 1 and self.should_stop():
                 self.optimiser.zero_grad(set_to_none=True)
+                chance_put(before, self.device)  # these batches come again, with the same noise
                 return None
             loss = self.loss_sum(batch) / count
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's own

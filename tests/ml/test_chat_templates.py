@@ -100,6 +100,15 @@ def test_the_answer_is_learnt_with_what_the_model_itself_has_to_write(
     assert learnt(encoder, asked("Who?", "Me.")) == [f"{empty}Me.{KINDS[name].end}"]
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_an_answer_may_begin_like_a_tag(folders: dict[str, Path], name: str) -> None:
+    encoder = Encoder(Tokens(folders[name]), system_prompt="")
+
+    (stretch,) = learnt(encoder, asked("Who?", "<b>Me.</b>"))
+
+    assert stretch.endswith(f"<b>Me.</b>{KINDS[name].end}")
+
+
 def test_without_thinking_the_prompt_closes_the_thoughts_itself(folders: dict[str, Path]) -> None:
     encoder = Encoder(Tokens(folders["qwen3"]), system_prompt="", thinking=False)
 

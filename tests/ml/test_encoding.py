@@ -146,7 +146,8 @@ def test_a_template_whose_answers_do_not_follow_their_prompts_is_refused(
 
 
 def test_examples_are_read_with_their_ids(tmp_path: Path) -> None:
-    rows = [example("Who?", "我。", number=3), example("谁?", "Me.", number=4)]
+    pasted = "One.\u2028Two.\x85Three."  # as from a word processor
+    rows = [example("Who?", "我。", number=3), example("谁?", pasted, number=4)]
 
     read = read_examples(write_examples(tmp_path / "train.jsonl", rows))
 

@@ -96,10 +96,21 @@ def test_the_key_comes_from_the_environment(
     assert endpoint.headers == [None, None, "Bearer secret", "Bearer secret"]
 
 
-def test_a_judge_that_says_neither_or_is_away_is_told(endpoint: Endpoint) -> None:
-    endpoint.says = lambda _shown: "Both are lovely."
-    with pytest.raises(MlError, match="neither"):
-        replies(endpoint)
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("答案是B。", "B"),
+        ("A good answer is short, so: TIE", "TIE"),
+        ("Both are lovely.", "TIE"),
+        ("B is better than A because", "TIE"),
+    ],
+)
+def test_only_a_last_word_counts(endpoint: Endpoint, said: str, reply: str) -> None:
+    endpoint.says = lambda _shown: said
+    assert replies(endpoint) == [reply, reply]
+
+
+def test_a_judge_that_is_away_is_told(endpoint: Endpoint) -> None:
     endpoint.url = "http://127.0.0.1:9/v1"
     with pytest.raises(MlError, match="does not answer"):
         replies(endpoint)
