@@ -22,6 +22,7 @@ from backend.api.openai.requests import json_of
 from backend.api.openai.shapes import sse
 from backend.api.openai.views import ChatView
 from backend.assistants.base_models import served_name
+from backend.assistants.selectors import assistant_get
 from backend.chat.database import database_step
 from backend.chat.prompts import defused, person_of
 from backend.common.errors import Conflict, DomainError, NotFound
@@ -79,7 +80,7 @@ def asked_of(request: HttpRequest) -> Asked:
     given.is_valid(raise_exception=True)
     values = given.validated_data
     adapter = adapter_get(user=user, adapter_id=values["adapter"])
-    assistant = adapter.assistant
+    assistant = assistant_get(user=user, assistant_id=adapter.assistant_id)
     if adapter.base_model != assistant.base_model:
         raise Conflict(
             _("This adapter was trained on %(adapter)s, but the assistant uses %(assistant)s.")

@@ -105,6 +105,7 @@ def assistant_rollback(*, user: "User", assistant: "Assistant") -> Deployment:
         target = target.previous
     adapter = target.adapter if target else None
     if adapter is not None:
+        require_other_eyes(user, adapter.run.started_by_id)
         adapter_ensure_loaded(adapter=adapter)
     return _switch(
         user=user,
