@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from backend.accounts.roles import Action, require
@@ -25,10 +24,10 @@ from backend.assistants.base_models import served_name
 from backend.assistants.selectors import assistant_get
 from backend.chat.database import database_step
 from backend.chat.prompts import defused, person_of
-from backend.common.errors import Conflict, DomainError, NotFound
+from backend.common.errors import DomainError, NotFound
 from backend.common.model_stream import ModelStream
 from backend.serving.models import EvaluationAnswer
-from backend.serving.selectors import adapter_get, production
+from backend.serving.selectors import adapter_get, base_check, production, thinking_of
 from ml.messages import PERSON_VARIABLES, system_message
 
 if TYPE_CHECKING:
@@ -81,17 +80,12 @@ def asked_of(request: HttpRequest) -> Asked:
     values = given.validated_data
     adapter = adapter_get(user=user, adapter_id=values["adapter"])
     assistant = assistant_get(user=user, assistant_id=adapter.assistant_id)
-    if adapter.base_model != assistant.base_model:
-        raise Conflict(
-            _("This adapter was trained on %(adapter)s, but the assistant uses %(assistant)s.")
-            % {"adapter": adapter.base_model, "assistant": assistant.base_model},
-            code="base_mismatch",
-        )
+    base_check(adapter=adapter, assistant=assistant)
     live = production(assistant=assistant)
-    name, path = {
-        Model.BASE: (served_name(assistant.base_model), None),
-        Model.PRODUCTION: (live.served_name, live.path),
-        Model.CANDIDATE: (adapter.name, adapter.folder),
+    name, path, thinking = {
+        Model.BASE: (served_name(assistant.base_model), None, None),
+        Model.PRODUCTION: (live.served_name, live.path, live.thinking),
+        Model.CANDIDATE: (adapter.name, adapter.folder, thinking_of(adapter)),
     }[values["model"]]
     person = person_of(user, language=get_language() or "en", wanted=set(PERSON_VARIABLES))
     system = system_message(assistant.system_prompt, person)
@@ -103,6 +97,8 @@ def asked_of(request: HttpRequest) -> Asked:
         "temperature": 0,
         "max_tokens": assistant.max_new_tokens,
     }
+    if thinking is not None:
+        body["chat_template_kwargs"] = {"enable_thinking": thinking}
     return Asked(body, path)
 
 

@@ -4,7 +4,7 @@ import logging
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -45,14 +45,16 @@ def evaluation_collect(*, evaluation_id: uuid.UUID) -> bool:
     try:
         with transaction.atomic():
             _collect(evaluation, evaluation.job.result or {})
-    except (KeyError, TypeError, ValueError):
+        is_collected = True
+    except (LookupError, AttributeError, TypeError, ValueError, DataError, IntegrityError):
         logger.exception("evaluation %s cannot be collected", evaluation.pk)
+        is_collected = False
+        evaluation.refresh_from_db()  # what was begun is not kept
         evaluation.error = {"code": "result_unreadable", "message": UNREADABLE}
         evaluation.save(update_fields=["error", "updated_at"])
-        return False
     # The answers stand in rows of their own now, where they can be forgotten.
-    AdapterJob.objects.filter(pk=evaluation.job_id).update(result={"collected": True})
-    return True
+    AdapterJob.objects.filter(pk=evaluation.job_id).update(result={"collected": is_collected})
+    return is_collected
 
 
 def _collect(evaluation: Evaluation, result: "Mapping[str, Any]") -> None:

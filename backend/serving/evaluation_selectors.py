@@ -33,6 +33,8 @@ SORTABLE: Final = {
     "contains": True,
     "perplexity": False,
 }
+# Worse than every perplexity that is a number.
+NO_NUMBER: Final = 1e12
 NAMES: Final = tuple(Thresholds.__dataclass_fields__)
 
 
@@ -182,7 +184,8 @@ def evaluation_questions(
 
 def _metric(name: str) -> Coalesce:
     value = Cast(KeyTextTransform(name, "metrics"), FloatField())
-    return Coalesce(value, Value(0.0), output_field=FloatField())
+    worst = 0.0 if SORTABLE[name] else NO_NUMBER
+    return Coalesce(value, Value(worst), output_field=FloatField())
 
 
 def answers_beside(

@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import transaction
 
 from backend.accounts.roles import Action, require
+from backend.assistants.selectors import assistant_get
 from backend.common.audit import audit_write
 from backend.serving.evaluation_selectors import prompt_hash
 from backend.serving.models import Evaluation, GateThresholds
-from backend.serving.selectors import production
+from backend.serving.selectors import base_check, production
 from backend.training.jobs import adapter_job_start, adapter_job_stop
 from backend.training.models import AdapterJob
 
@@ -34,9 +35,13 @@ def evaluation_start(
 
     Raises:
         NotAllowed: the person may not.
-        Conflict: an evaluation of this adapter waits or runs already.
+        NotFound: the assistant is not for this person.
+        Conflict: an evaluation of this adapter waits or runs already, or the assistant has
+            another base.
     """
-    assistant = assistant or adapter.assistant
+    require(user, Action.RUNS_WRITE)
+    assistant = assistant or assistant_get(user=user, assistant_id=adapter.assistant_id)
+    base_check(adapter=adapter, assistant=assistant)
     live = production(assistant=assistant).adapter
     job = adapter_job_start(
         user=user,

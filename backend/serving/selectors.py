@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.roles import Action, may, require
 from backend.assistants.base_models import served_name
 from backend.assistants.models import Assistant
-from backend.common.errors import NotFound
+from backend.common.errors import Conflict, NotFound
 from backend.serving.models import Deployment
 from backend.training.models import Adapter
 
@@ -39,8 +39,23 @@ class Production:
     @property
     def thinking(self) -> bool | None:
         """What the adapter's chat template was told when it was trained; None for nothing."""
-        said = self.adapter.card.get("thinking") if self.adapter else None
-        return said if isinstance(said, bool) else None
+        return thinking_of(self.adapter) if self.adapter else None
+
+
+def thinking_of(adapter: Adapter) -> bool | None:
+    """What its chat template was told when it was trained; None for nothing."""
+    said = adapter.card.get("thinking")
+    return said if isinstance(said, bool) else None
+
+
+def base_check(*, adapter: Adapter, assistant: Assistant) -> None:
+    """Raises Conflict where the adapter was trained on another base than the assistant has."""
+    if adapter.base_model != assistant.base_model:
+        raise Conflict(
+            _("This adapter was trained on %(adapter)s, but the assistant uses %(assistant)s.")
+            % {"adapter": adapter.base_model, "assistant": assistant.base_model},
+            code="base_mismatch",
+        )
 
 
 def production(*, assistant: Assistant) -> Production:

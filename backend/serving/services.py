@@ -13,7 +13,7 @@ from backend.common.errors import Conflict, Invalid
 from backend.serving.evaluation_selectors import check_gate, standing
 from backend.serving.models import Deployment
 from backend.serving.proof import Compared, compare_prompts
-from backend.serving.selectors import deployment_current
+from backend.serving.selectors import base_check, deployment_current
 
 if TYPE_CHECKING:
     from backend.accounts.models import User
@@ -46,12 +46,7 @@ def adapter_promote(
     """
     require(user, Action.ADAPTERS_PROMOTE)
     require_other_eyes(user, adapter.run.started_by_id)
-    if adapter.base_model != assistant.base_model:
-        raise Conflict(
-            _("This adapter was trained on %(adapter)s, but the assistant uses %(assistant)s.")
-            % {"adapter": adapter.base_model, "assistant": assistant.base_model},
-            code="base_mismatch",
-        )
+    base_check(adapter=adapter, assistant=assistant)
     current = deployment_current(assistant=assistant)
     if current is not None and current.adapter_id == adapter.pk:
         return current

@@ -1,5 +1,6 @@
 """How a job ends: what its process left is turned into the row's final state."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -59,7 +60,9 @@ def job_conclude(*, job: AnyJob, exit_code: int | None, hand_back: bool = False)
     for before in (State.RUNNING, State.STOPPING):
         to, changes = _verdict(job, status, exit_code, before, hand_back=hand_back)
         if _rows(job).transition(job.pk, before, to, **changes):
-            if to == State.SUCCEEDED and isinstance(job, TrainingRun):
+            if isinstance(job, AdapterJob):
+                transaction.on_commit(partial(files.words_forget, job.folder))
+            elif to == State.SUCCEEDED:
                 _adapter_create(job)
             publish_state(job)
             publish_queue()
@@ -75,6 +78,8 @@ def job_fail(*, job: AnyJob, code: str, message: str, advice: str = "") -> bool:
     changes = _ended(_failed(code, message, advice=advice, resumable=resumable))
     for before in (State.RUNNING, State.STOPPING):
         if _rows(job).transition(job.pk, before, State.FAILED, **changes):
+            if isinstance(job, AdapterJob):
+                transaction.on_commit(partial(files.words_forget, job.folder))
             publish_state(job)
             publish_queue()
             return True

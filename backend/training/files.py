@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 METRICS: Final = "trainer_log.jsonl"
 STATUS: Final = "status.json"
 RESULT: Final = "result.json"
+EXAMPLES: Final = ("train.jsonl", "validation.jsonl", "golden.jsonl")
 LOG: Final = "run.log"
 STOP: Final = "stop"
 CHECKPOINT: Final = "checkpoint"
@@ -246,6 +247,12 @@ def clear(folder: "Path", *, resume: bool) -> None:
     if not resume:
         for name in (CHECKPOINT, ADAPTER):
             shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def words_forget(folder: "Path") -> None:
+    """Remove what a job was given and left in words; what counts stands in rows by now."""
+    for name in (*EXAMPLES, RESULT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def result_read(folder: "Path") -> dict[str, Any]:

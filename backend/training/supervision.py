@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db.models import Q
 
-from backend.training import process
+from backend.training import files, process
 from backend.training.models import DeviceJob
 from backend.training.queueing import job_find, jobs_active
 from backend.training.watching import Watcher, WatchLost
@@ -98,7 +98,11 @@ def hand_back() -> bool:
         Whether there was one.
     """
     found = False
-    for job in jobs_active(Q(host=process.this_host())):
+    jobs = list(jobs_active(Q(host=process.this_host())))
+    for job in jobs:
+        if job.pid is not None:
+            files.ask_to_stop(job.folder)  # all at once: one after the other takes too long
+    for job in jobs:
         watcher = Watcher.take(job)
         if watcher is None:
             continue

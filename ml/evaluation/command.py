@@ -12,6 +12,7 @@ from ml.evaluation.config import EvaluationConfig, read_config
 from ml.evaluation.evaluating import Evaluator, Stopped
 from ml.job_process import StopRequest, run_job
 from ml.run_files import RunFiles
+from ml.words import told
 
 logger = logging.getLogger(__name__)
 
@@ -19,12 +20,12 @@ logger = logging.getLogger(__name__)
 TELL_EVERY_S: Final = 0.5
 
 ADVICE: Final = {
-    "no_examples": (
+    "no_examples": told(
         "Mark some records as golden, or freeze a version with a share for validation, "
         "and train on that version."
     ),
-    "out_of_memory": "Free memory on the machine, or use a smaller base model.",
-    "adapter_missing": "The adapter's files are gone from this machine; train it again.",
+    "out_of_memory": told("Free memory on the machine, or use a smaller base model."),
+    "adapter_missing": told("The adapter's files are gone from this machine; train it again."),
 }
 
 

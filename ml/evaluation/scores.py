@@ -60,9 +60,10 @@ def _scores(pairs: Sequence[tuple[Json, Json]]) -> dict[str, float | None]:
     means: dict[str, float | None] = {
         name: math.fsum(row[name] for row in rows) / len(rows) for name in MEANS
     }
-    known = [answer for _question, answer in pairs if answer["loss"] is not None]
-    tokens = sum(answer["label_tokens"] for answer in known)
-    loss = math.fsum(answer["loss"] for answer in known) / tokens if tokens else math.inf
+    # One answer that is infinitely unlikely makes all of them so.
+    losses = [math.inf if answer["loss"] is None else answer["loss"] for _question, answer in pairs]
+    tokens = sum(answer["label_tokens"] for _question, answer in pairs)
+    loss = sum(losses) / tokens if tokens else math.inf
     means["perplexity"] = math.exp(loss) if loss < 700 else None
     means["count"] = len(rows)
     return means

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ml.evaluation.metrics import contains, is_refusal, measure, perplexity, repetition
 from ml.evaluation.overlap import chrf, rouge_l, words
+from ml.evaluation.scores import scores_of
 
 TEXT = st.text(alphabet="出差三天由部门经理审批 the day of leave12,。", max_size=30)
 
@@ -97,6 +98,17 @@ def test_perplexity_is_what_its_name_says() -> None:
     assert perplexity(3 * math.log(7), 3) == pytest.approx(7)
     assert perplexity(None, 3) is None
     assert perplexity(1e6, 1) is None
+
+
+def test_one_infinitely_unlikely_answer_leaves_no_perplexity() -> None:
+    question = {"id": "1", "kind": "golden", "expected": "Yes.", "accepted": []}
+    asked = [question, question | {"id": "2"}]
+    answers = [
+        {"question": key, "model": "candidate", "text": "Yes.", "finish_reason": "stop"}
+        | {"loss": loss, "label_tokens": 2}
+        for key, loss in (("1", 0.5), ("2", None))
+    ]
+    assert scores_of(asked, answers)["candidate"]["golden"]["perplexity"] is None
 
 
 def test_thoughts_are_no_part_of_the_answer() -> None:

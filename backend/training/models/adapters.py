@@ -79,4 +79,5 @@ class AdapterJob(DeviceJob):
 
     @property
     def command(self) -> str:
+        """What ``python -m ml`` is to do."""
         return self.kind

@@ -83,11 +83,6 @@ class DeviceJob(BaseModel):
         return runs_dir / f"{self.folder_prefix}{self.number}-{self.pk.hex[:8]}"
 
     @property
-    def command(self) -> str:
-        """What ``python -m ml`` is to do."""
-        raise NotImplementedError
-
-    @property
     def progress(self) -> float:
         """The done share of the steps, 0 to 1."""
         return min(self.step / self.total_steps, 1.0) if self.total_steps else 0.0

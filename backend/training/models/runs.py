@@ -56,6 +56,7 @@ class TrainingRun(DeviceJob):
 
     @property
     def command(self) -> str:
+        """What ``python -m ml`` is to do."""
         return "train"
 
 

@@ -16,10 +16,9 @@ export function useCompare() {
   let controller = new AbortController()
 
   async function ask(adapter: string, question: string, models: ModelName[]): Promise<void> {
-    stop()
+    clear()
     const mine = (controller = new AbortController())
     isBusy.value = true
-    for (const model of Object.keys(answers) as ModelName[]) answers[model] = undefined
     await Promise.all(models.map((model) => askOne(adapter, question, model, mine.signal)))
     if (mine === controller) isBusy.value = false
   }
@@ -45,5 +44,11 @@ export function useCompare() {
   }
   onScopeDispose(stop)
 
-  return { answers, isBusy, ask, stop }
+  /** Ends what is coming and shows nothing, as before the first question. */
+  function clear(): void {
+    stop()
+    for (const model of Object.keys(answers) as ModelName[]) answers[model] = undefined
+  }
+
+  return { answers, isBusy, ask, stop, clear }
 }

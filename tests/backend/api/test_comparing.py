@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from backend.accounts.models import User
+from backend.accounts.models import Department, User
 from backend.assistants.models import Assistant
 from backend.curation.models import DatasetVersion
 from backend.serving.models import Deployment
@@ -104,4 +104,7 @@ async def test_who_may_not_read_runs_and_what_makes_no_sense_is_refused(
         ({"adapter": "00000000-0000-4000-8000-000000000000"}, [404, "not_found"]),
     ):
         assert await asked(app, secret, **{**body, **change}) == expected
+    department = await in_thread(Department.objects.create)(name="Elsewhere")
+    await in_thread(adapters[1].assistant.departments.set)([department])
+    assert await asked(app, secret, **body) == [404, "not_found"]
     assert fake.requests == []

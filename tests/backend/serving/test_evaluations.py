@@ -111,6 +111,32 @@ def test_a_result_that_cannot_be_read_fails_in_words_and_leaves_nothing(
     shown = api(trainer).get(f"/evaluations/{evaluation_id}").json()
     assert (shown["state"], shown["error"]["code"]) == ("failed", "result_unreadable")
     assert not EvaluationAnswer.objects.exists()
+    assert AdapterJob.objects.get().result == {"collected": False}, "its words are not kept"
+
+
+def test_an_assistant_of_another_base_and_a_cursor_of_nowhere_are_refused(
+    api: As, trainer: User, assistant: Assistant, make_adapter: MakeAdapter
+) -> None:
+    caller, adapter = api(trainer), make_adapter(1)
+    assistant.base_model = "other/base"
+    assistant.save()
+    refused = caller.post(f"/adapters/{adapter.pk}/evaluate", {"assistant": "abc"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "base_mismatch")
+    evaluation = evaluated(make_adapter(2), base=3, candidate=13)
+    answer = caller.get(f"/evaluations/{evaluation.pk}/answers?cursor=cD14")  # p=x
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_an_answer_without_a_perplexity_is_the_worst(
+    api: As, trainer: User, make_adapter: MakeAdapter
+) -> None:
+    evaluation = evaluated(make_adapter(1), base=3, candidate=13)
+    broken = EvaluationAnswer.objects.filter(model="candidate", kind="golden")[:1].get()
+    broken.metrics = {**broken.metrics, "perplexity": None}
+    broken.save()
+    address = f"/evaluations/{evaluation.pk}/answers?metric=perplexity&sort=damaged"
+    first = api(trainer).get(address).json()["results"][0]
+    assert first["answers"]["candidate"]["metrics"]["perplexity"] is None
 
 
 def test_answers_are_sorted_by_what_changed(

@@ -157,6 +157,24 @@ def test_nobody_promotes_their_own_run_under_four_eyes(
     assert api(admin).get(f"/adapters/{adapter.pk}").json()["may_promote"] is True
 
 
+def test_nobody_rolls_back_to_their_own_run_under_four_eyes(
+    api: As,
+    admin: User,
+    approver: User,
+    assistant: Assistant,
+    make_adapter: MakeAdapter,
+    model_server: ModelServer,
+) -> None:
+    promote(api(approver), make_adapter(1, started_by=admin))
+    promote(api(approver), make_adapter(2))
+    address = f"/assistants/{assistant.pk}/rollback"
+    refused = api(admin).post(address)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "four_eyes")
+    assert live(assistant) == "abc-run-2"
+    assert api(approver).post(address).status_code == 200
+    assert live(assistant) == "abc-run-1"
+
+
 def test_an_adapter_of_another_base_is_refused(
     api: As, approver: User, make_adapter: MakeAdapter, model_server: ModelServer
 ) -> None:

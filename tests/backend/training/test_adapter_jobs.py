@@ -56,6 +56,7 @@ def claimed() -> queueing.Turn:
     return turn
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_job_gets_the_adapter_and_its_data_and_leaves_its_result(
     job: AdapterJob, data_dir: Path
 ) -> None:
@@ -69,6 +70,8 @@ def test_a_job_gets_the_adapter_and_its_data_and_leaves_its_result(
     assert given["adapter_dir"] == str(data_dir / "runs/1/adapter")
     assert given["system_prompt"] == job.adapter.run.system_prompt
     assert given["golden_file"] is None  # the version has none
+    left = {path.name for path in job.folder.iterdir()}
+    assert left.isdisjoint({"train.jsonl", "validation.jsonl", "golden.jsonl", "result.json"})
     assert AuditEntry.objects.filter(action="adapter.evaluate", data__number=1).count() == 1
 
 
