@@ -17,7 +17,7 @@ export default {
   metric: '指标',
   better: '更好',
   worse: '更差',
-  model: { base: '基础模型', production: '线上版本', candidate: '候选' },
+  model: { base: '基座模型', production: '线上版本', candidate: '候选' },
   kind: { golden: '金标题', validation: '验证题', probe: '常识题' },
   kindTitle: { golden: '金标题：{count} 道', validation: '验证题：{count} 道', probe: '常识题：{count} 道' },
   kindHint: {
@@ -66,7 +66,7 @@ export default {
   },
   compare: {
     title: '并排对比',
-    lead: '把任意问题同时问给基础模型、线上版本和候选。',
+    lead: '把任意问题同时问给基座模型、线上版本和候选。',
     open: '并排提问',
     candidate: '候选',
     question: '问题',
@@ -74,7 +74,7 @@ export default {
     stop: '停止',
     none: '还没有适配器',
     noneText: '第一次训练成功后就会有。',
-    noneLive: '没有别的线上版本：由基础模型回答。',
+    noneLive: '没有别的线上版本：由基座模型回答。',
   },
   judge: {
     title: '裁判模型',
@@ -86,7 +86,7 @@ export default {
   },
   thresholdsEdit: '修改门槛',
   thresholdsSaved: '门槛已修改。',
-  templateChanged: '基础模型的对话模板在这个适配器训练之后变过，它的回答可能不如训练时。',
+  templateChanged: '基座模型的对话模板在这个适配器训练之后变过，它的回答可能不如训练时。',
   gateNone: '未评测',
   gateNoneText: '这个适配器还没有在助手当前的提示词下与线上版本对比过。',
   overrideText: '仍可上线，但必须写明理由，理由会留档。',

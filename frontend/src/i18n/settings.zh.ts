@@ -23,7 +23,7 @@ export const setting: typeof english = {
   use_rslora: { label: 'rsLoRA 缩放', hint: 'alpha 除以秩的平方根，让 64 以上的高秩学得更好。' },
   use_dora: { label: 'DoRA 分解', hint: '把权重的方向和大小分开学习；较慢，低秩时有时更好。' },
   loraplus_lr_ratio: { label: 'LoRA+ 倍率', hint: 'LoRA 的两个矩阵之一学得快多少倍；1 为关闭，常用 16，同时把学习率减半。' },
-  base_4bit: { label: '4 位基础模型', hint: '内存只需约四分之一，质量略降；需要 NVIDIA 显卡和 bitsandbytes。' },
+  base_4bit: { label: '4 位基座模型', hint: '内存只需约四分之一，质量略降；需要 NVIDIA 显卡和 bitsandbytes。' },
   gradient_checkpointing: { label: '梯度检查点', hint: '节省内存，时间约多三分之一；适合大模型和长样例。' },
   packing: { label: '打包', hint: '把一批样例放进同一行、互不可见：结果相同而更快。只有个别模型不支持时才关闭。' },
   general_share: { label: '通用知识比例', hint: '混入这么大比例的通用知识样例，减少遗忘；常用 0.1 到 0.2。' },
