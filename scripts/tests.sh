@@ -5,7 +5,7 @@ others=$(mktemp)
 trap 'rm -f "$others"' EXIT
 .venv/bin/pytest --color=yes tests/architecture tests/ml tests/integration > "$others" 2>&1 &
 pid=$!
-trap 'kill $pid 2>/dev/null; rm -f "$others"' INT TERM
+trap 'kill $pid 2>/dev/null; exit 130' INT TERM
 status=0
 .venv/bin/pytest tests/backend || status=$?
 wait $pid || status=$?
